@@ -1,0 +1,126 @@
+import type { Gpu } from "./device.ts";
+import type { Recorder } from "./recorder.ts";
+import { type ParamField, readInterface, type WgslInterface } from "./wgsl_interface.ts";
+
+/** What selects a compiled variant of a kernel. */
+export interface KernelOptions {
+  /** Values of the WGSL's `override` constants. */
+  constants?: Record<string, number>;
+  /** WGSL put in front of the source: type aliases and helper functions. */
+  preludes?: readonly string[];
+}
+
+/** A buffer, or a part of one, to bind. */
+export type Bindable = GPUBuffer | GPUBufferBinding;
+
+/** Values of a kernel's `Params`, by field name. */
+export type ParamValues = Readonly<Record<string, number>>;
+
+/** Workgroups to run: x, y and z. */
+export type Grid = readonly [number, number?, number?];
+
+/** A compiled compute shader. Bind buffers once, then dispatch as often as wanted. */
+export class Kernel {
+  readonly #gpu: Gpu;
+  readonly #name: string;
+  readonly #interface: WgslInterface;
+  readonly #pipeline: GPUComputePipeline;
+  readonly #layout: GPUBindGroupLayout;
+
+  constructor(gpu: Gpu, name: string, wgsl: string, options: KernelOptions = {}) {
+    this.#gpu = gpu;
+    this.#name = name;
+    this.#interface = readInterface(wgsl);
+    const { device } = gpu;
+    const code = [...(options.preludes ?? []), wgsl].join("\n");
+    // `enable` directives must come first, wherever a prelude put them.
+    const enables = code.match(/^enable .*;$/gm) ?? [];
+    const body = code.replace(/^enable .*;$/gm, "");
+    const module = device.createShaderModule({
+      label: name,
+      code: [...new Set(enables), body].join("\n"),
+    });
+    this.#layout = device.createBindGroupLayout({
+      label: name,
+      entries: layoutOf(this.#interface),
+    });
+    this.#pipeline = device.createComputePipeline({
+      label: name,
+      layout: device.createPipelineLayout({ bindGroupLayouts: [this.#layout] }),
+      compute: { module, entryPoint: "main", constants: options.constants },
+    });
+  }
+
+  /** Throws when a buffer the WGSL declares is missing, or one is given that it does not declare. */
+  bind(buffers: Readonly<Record<string, Bindable>>, uniforms: GPUBuffer): BoundKernel {
+    const { bindings, params } = this.#interface;
+    const unknown = Object.keys(buffers).filter((name) => !bindings.some((b) => b.name === name));
+    if (unknown.length > 0) throw new Error(`${this.#name} has no buffer named ${unknown}`);
+    const entries: GPUBindGroupEntry[] = bindings.map(({ name, index }) => {
+      const buffer = buffers[name];
+      if (!buffer) throw new Error(`${this.#name} needs a buffer named ${name}`);
+      return { binding: index, resource: "buffer" in buffer ? buffer : { buffer } };
+    });
+    if (params.length > 0) {
+      entries.push({ binding: 0, resource: { buffer: uniforms, size: paramBytes(params) } });
+    }
+    const group = this.#gpu.device.createBindGroup({
+      label: this.#name,
+      layout: this.#layout,
+      entries,
+    });
+    return new BoundKernel(this.#name, this.#pipeline, group, params);
+  }
+}
+
+/** A kernel with its buffers: what a step records. */
+export class BoundKernel {
+  readonly #name: string;
+  readonly #pipeline: GPUComputePipeline;
+  readonly #group: GPUBindGroup;
+  readonly #params: readonly ParamField[];
+
+  constructor(
+    name: string,
+    pipeline: GPUComputePipeline,
+    group: GPUBindGroup,
+    params: readonly ParamField[],
+  ) {
+    this.#name = name;
+    this.#pipeline = pipeline;
+    this.#group = group;
+    this.#params = params;
+  }
+
+  get name(): string {
+    return this.#name;
+  }
+
+  /** Records one dispatch; an empty grid records nothing. */
+  dispatch(recorder: Recorder, params: ParamValues, grid: Grid): void {
+    const [x, y = 1, z = 1] = grid;
+    if (x === 0 || y === 0 || z === 0) return;
+    const offset = this.#params.length > 0 ? recorder.uniforms.push(this.#params, params) : -1;
+    recorder.run(this.#pipeline, this.#group, offset, x, y, z);
+  }
+}
+
+function layoutOf({ bindings, params }: WgslInterface): GPUBindGroupLayoutEntry[] {
+  const entries: GPUBindGroupLayoutEntry[] = bindings.map(({ index, access }) => ({
+    binding: index,
+    visibility: GPUShaderStage.COMPUTE,
+    buffer: { type: access === "read" ? "read-only-storage" : "storage" },
+  }));
+  if (params.length > 0) {
+    entries.push({
+      binding: 0,
+      visibility: GPUShaderStage.COMPUTE,
+      buffer: { type: "uniform", hasDynamicOffset: true },
+    });
+  }
+  return entries;
+}
+
+function paramBytes(params: readonly ParamField[]): number {
+  return Math.ceil(params.length / 4) * 16;
+}

@@ -1,0 +1,12 @@
+export { BufferScope } from "./buffers.ts";
+export { type Gpu, openGpu } from "./device.ts";
+export {
+  type Bindable,
+  BoundKernel,
+  type Grid,
+  Kernel,
+  type KernelOptions,
+  type ParamValues,
+} from "./kernel.ts";
+export { Readback } from "./readback.ts";
+export { Recorder } from "./recorder.ts";

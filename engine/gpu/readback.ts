@@ -1,0 +1,96 @@
+import type { Gpu } from "./device.ts";
+import type { Recorder } from "./recorder.ts";
+
+const RING = 8;
+
+interface Staging {
+  buffer: GPUBuffer;
+  /** Resolves when the buffer is unmapped and may be copied into again. */
+  free: Promise<void>;
+}
+
+/**
+ * Brings results to the host without Deno's 10 ms sleep in `mapAsync` (docs/PLATFORM.md, "Reading
+ * back"). A buffer that was once mapped with `await` gives its finished contents to
+ * `getMappedRange()` right after the call to `mapAsync()`, which has drained the queue. That is
+ * undocumented, so it is tested when opened and given up where it fails.
+ */
+export class Readback {
+  readonly #staging: Staging[];
+  readonly #quick: boolean;
+  readonly #capacity: number;
+  #next = 0;
+
+  private constructor(staging: Staging[], quick: boolean) {
+    this.#staging = staging;
+    this.#quick = quick;
+    this.#capacity = staging[0].buffer.size;
+  }
+
+  /** `bytes` is the most one read can bring. */
+  static async open(gpu: Gpu, bytes: number): Promise<Readback> {
+    const size = Math.max(16, Math.ceil(bytes / 16) * 16);
+    const staging = Array.from({ length: RING }, (_, i) => ({
+      buffer: gpu.buffers.staging(`readback ${i}`, size),
+      free: Promise.resolve(),
+    }));
+    await Promise.all(staging.map(async ({ buffer }) => {
+      await buffer.mapAsync(GPUMapMode.READ);
+      buffer.unmap();
+    }));
+    return new Readback(staging, await quickMapWorks(gpu, staging[0].buffer));
+  }
+
+  /** False where results take the slow way. */
+  get quick(): boolean {
+    return this.#quick;
+  }
+
+  /** Submits what `recorder` holds and returns the first `bytes` of `source` after it ran. */
+  async read(recorder: Recorder, source: GPUBuffer, bytes: number): Promise<ArrayBuffer> {
+    if (bytes > this.#capacity) {
+      throw new Error(`cannot read back ${bytes} bytes: the ring holds ${this.#capacity}`);
+    }
+    const slot = this.#staging[this.#next];
+    this.#next = (this.#next + 1) % RING;
+    await slot.free;
+    recorder.copy(source, 0, slot.buffer, bytes);
+    recorder.submit();
+    const mapped = slot.buffer.mapAsync(GPUMapMode.READ, 0, bytes);
+    if (!this.#quick) await mapped;
+    const data = slot.buffer.getMappedRange(0, bytes).slice(0);
+    slot.free = mapped.then(() => slot.buffer.unmap());
+    return data;
+  }
+
+  /** Waits until no map is pending; call before destroying the device. */
+  async close(): Promise<void> {
+    await Promise.all(this.#staging.map(({ free }) => free));
+  }
+}
+
+async function quickMapWorks(gpu: Gpu, staging: GPUBuffer): Promise<boolean> {
+  const source = gpu.device.createBuffer({
+    size: 16,
+    usage: GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
+  });
+  let works = true;
+  for (let round = 1; round <= 3 && works; round++) {
+    const expected = new Uint32Array(4).map((_, i) => round * 0x9e3779b9 + i);
+    gpu.device.queue.writeBuffer(source, 0, expected);
+    const encoder = gpu.device.createCommandEncoder();
+    encoder.copyBufferToBuffer(source, 0, staging, 0, 16);
+    gpu.device.queue.submit([encoder.finish()]);
+    const mapped = staging.mapAsync(GPUMapMode.READ, 0, 16);
+    try {
+      const got = new Uint32Array(staging.getMappedRange(0, 16).slice(0));
+      works = got.every((value, i) => value === expected[i]);
+    } catch {
+      works = false;
+    }
+    await mapped;
+    staging.unmap();
+  }
+  source.destroy();
+  return works;
+}

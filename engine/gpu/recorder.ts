@@ -1,0 +1,57 @@
+import type { Gpu } from "./device.ts";
+import { UniformArena } from "./uniform_arena.ts";
+
+/** Records the dispatches of one submission into one encoder and one compute pass. */
+export class Recorder {
+  readonly uniforms: UniformArena;
+  readonly #device: GPUDevice;
+  #encoder: GPUCommandEncoder | null = null;
+  #pass: GPUComputePassEncoder | null = null;
+  #dispatches = 0;
+
+  constructor(gpu: Gpu, options: { maxDispatches?: number } = {}) {
+    this.#device = gpu.device;
+    this.uniforms = new UniformArena(gpu, options.maxDispatches ?? 16384);
+  }
+
+  /** Dispatches recorded since the last submission. */
+  get dispatches(): number {
+    return this.#dispatches;
+  }
+
+  run(
+    pipeline: GPUComputePipeline,
+    group: GPUBindGroup,
+    offset: number,
+    x: number,
+    y: number,
+    z: number,
+  ): void {
+    this.#encoder ??= this.#device.createCommandEncoder();
+    this.#pass ??= this.#encoder.beginComputePass();
+    this.#pass.setPipeline(pipeline);
+    this.#pass.setBindGroup(0, group, offset < 0 ? [] : [offset]);
+    this.#pass.dispatchWorkgroups(x, y, z);
+    this.#dispatches++;
+  }
+
+  /** Records a copy after everything recorded so far. */
+  copy(source: GPUBuffer, sourceOffset: number, target: GPUBuffer, bytes: number): void {
+    this.#endPass();
+    this.#encoder ??= this.#device.createCommandEncoder();
+    this.#encoder.copyBufferToBuffer(source, sourceOffset, target, 0, bytes);
+  }
+
+  submit(): void {
+    this.#endPass();
+    this.uniforms.flush();
+    if (this.#encoder) this.#device.queue.submit([this.#encoder.finish()]);
+    this.#encoder = null;
+    this.#dispatches = 0;
+  }
+
+  #endPass(): void {
+    this.#pass?.end();
+    this.#pass = null;
+  }
+}

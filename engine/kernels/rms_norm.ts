@@ -1,0 +1,37 @@
+import type { BoundKernel, Recorder } from "../gpu/mod.ts";
+import type { KernelSet } from "./variants.ts";
+import wgsl from "./rms_norm.wgsl" with { type: "text" };
+
+/** Root-mean-square normalisation (Zhang & Sennrich, arXiv 1910.07467) of `[tokens, width]` rows. */
+export class RmsNorm {
+  readonly #bound: BoundKernel;
+  readonly #params: { width4: number; eps: number };
+
+  /** `x` and `y` are f32 `[tokens, width]`, `weight` f32 `[width]`; width is a multiple of 4. */
+  constructor(
+    kernels: KernelSet,
+    shape: { width: number; eps: number },
+    buffers: { x: GPUBuffer; weight: GPUBuffer; y: GPUBuffer },
+    uniforms: GPUBuffer,
+  ) {
+    this.#bound = kernels.get("rms_norm", wgsl).bind(buffers, uniforms);
+    this.#params = { width4: shape.width / 4, eps: shape.eps };
+  }
+
+  record(recorder: Recorder, tokens: number): void {
+    this.#bound.dispatch(recorder, this.#params, [tokens]);
+  }
+}
+
+/** The same on the host, for tests. */
+export function rmsNormReference(x: Float32Array, weight: Float32Array, eps: number): Float32Array {
+  const width = weight.length;
+  const y = new Float32Array(x.length);
+  for (let base = 0; base < x.length; base += width) {
+    let squares = 0;
+    for (let i = 0; i < width; i++) squares += x[base + i] ** 2;
+    const scale = 1 / Math.sqrt(squares / width + eps);
+    for (let i = 0; i < width; i++) y[base + i] = x[base + i] * scale * weight[i];
+  }
+  return y;
+}

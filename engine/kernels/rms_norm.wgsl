@@ -1,0 +1,25 @@
+// y[t] = x[t] / sqrt(mean(x[t]^2) + eps) * weight, one workgroup of LANES invocations a token.
+struct Params { width4: u32, eps: f32 }
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> weight: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> y: array<vec4<f32>>;
+
+@compute @workgroup_size(LANES)
+fn main(
+  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let width4 = params.width4;
+  let base = group.x * width4;
+  var squares = 0.0;
+  for (var i = lane; i < width4; i += LANES) {
+    let value = x[base + i];
+    squares += dot(value, value);
+  }
+  let total = sum_lanes(squares, lane);
+  let scale = inverseSqrt(total / f32(width4 * 4u) + params.eps);
+  for (var i = lane; i < width4; i += LANES) {
+    y[base + i] = x[base + i] * scale * weight[i];
+  }
+}
