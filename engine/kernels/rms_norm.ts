@@ -10,12 +10,11 @@ export class RmsNorm {
   /** `x` and `y` are f32 `[tokens, width]`, `weight` f32 `[width]`; width is a multiple of 4. */
   constructor(
     kernels: KernelSet,
-    shape: { width: number; eps: number },
     buffers: { x: GPUBuffer; weight: GPUBuffer; y: GPUBuffer },
-    uniforms: GPUBuffer,
+    options: { width: number; eps: number; uniforms: GPUBuffer },
   ) {
-    this.#bound = kernels.get("rms_norm", wgsl).bind(buffers, uniforms);
-    this.#params = { width4: shape.width / 4, eps: shape.eps };
+    this.#bound = kernels.get("rms_norm", wgsl).bind(buffers, options.uniforms);
+    this.#params = { width4: options.width / 4, eps: options.eps };
   }
 
   record(recorder: Recorder, tokens: number): void {

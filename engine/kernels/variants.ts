@@ -19,6 +19,8 @@ export class KernelSet {
   readonly dtype: Dtype;
   /** Invocations that share one sum: a subgroup where there are such, else a part of a workgroup. */
   readonly lanes: number;
+  /** Stands in for a buffer that a variant declares but does not read. */
+  readonly empty: GPUBuffer;
   readonly #preludes: readonly string[];
   readonly #kernels = new Map<string, Kernel>();
 
@@ -28,6 +30,7 @@ export class KernelSet {
     this.gpu = gpu;
     this.dtype = dtype;
     this.lanes = subgroups ? gpu.subgroupSize : PLAIN_LANES;
+    this.empty = gpu.buffers.storage("empty", 16);
     this.#preludes = [
       dtype === "f16" ? weightsF16 : weightsF32,
       subgroups ? lanesSubgroup : lanesPlain,

@@ -67,6 +67,8 @@ export function kernelTest(name: string, body: (bench: Bench) => Promise<void>):
               count,
             ),
         });
+        // The device reports its errors in a later turn of the event loop.
+        await new Promise((resolve) => setTimeout(resolve));
         assert.equal(gpu.fault(), null);
       });
     }

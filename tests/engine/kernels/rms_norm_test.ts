@@ -6,11 +6,11 @@ kernelTest("rms_norm equals the host loop for awkward widths and token counts", 
     const x = randoms(tokens * width, width, 3);
     const weight = randoms(width, 7);
     const y = bench.f32(tokens * width);
-    new RmsNorm(bench.kernels, { width, eps: 1e-5 }, {
-      x: bench.f32(x),
-      weight: bench.f32(weight),
-      y,
-    }, bench.uniforms).record(bench.recorder, tokens);
+    new RmsNorm(bench.kernels, { x: bench.f32(x), weight: bench.f32(weight), y }, {
+      width,
+      eps: 1e-5,
+      uniforms: bench.uniforms,
+    }).record(bench.recorder, tokens);
     assertClose(await bench.readF32(y, x.length), rmsNormReference(x, weight, 1e-5), 2e-5);
   }
 });

@@ -1,0 +1,117 @@
+import type { ModelConfig } from "../core/model_config.ts";
+import type { BoundKernel, Recorder } from "../gpu/mod.ts";
+import combineWgsl from "./attention_combine.wgsl" with { type: "text" };
+import wgsl from "./attention.wgsl" with { type: "text" };
+import type { KvCache, TokenPlaces } from "./rope_kv.ts";
+import type { KernelSet } from "./variants.ts";
+
+const KEYS = 64;
+const MAX_GROUP = 8;
+/** Keys of a decode span: long contexts are cut so that several workgroups share them. */
+const MIN_SPAN_CHUNKS = 4;
+const MAX_SPANS = 64;
+
+/** How contexts up to `maxModelLen` are cut: fixed per engine, so that sums never depend on the batch. */
+export function decodeSpans(maxModelLen: number): { chunks: number; spans: number } {
+  const all = Math.ceil(maxModelLen / KEYS);
+  const chunks = Math.max(MIN_SPAN_CHUNKS, Math.ceil(all / MAX_SPANS));
+  return { chunks, spans: Math.ceil(all / chunks) };
+}
+
+/** f32 elements of the scratch that joins the spans of `tokens` tokens. */
+export function partsLength(
+  config: ModelConfig,
+  options: { tokens: number; spans: number },
+): number {
+  return options.tokens * config.numHeads * options.spans * (config.headDim + 4);
+}
+
+/**
+ * Grouped-query attention over the paged cache. `decode` cuts a context into spans that run side by
+ * side (Flash-Decoding); `prefill` has a workgroup walk the whole context of its token.
+ */
+export class Attention {
+  readonly #attend: BoundKernel;
+  readonly #combine: BoundKernel;
+  readonly #config: ModelConfig;
+  readonly #params: Record<string, number>;
+  readonly #groups: number;
+  readonly #kind: "prefill" | "decode";
+
+  /** `x` is RopeKv's; `y` is f32 `[tokens, heads·headDim]`; `parts` has `partsLength()` elements. */
+  constructor(
+    kernels: KernelSet,
+    buffers: {
+      x: GPUBuffer;
+      places: TokenPlaces;
+      cache: KvCache;
+      y: GPUBuffer;
+      parts: GPUBuffer;
+    },
+    options: {
+      config: ModelConfig;
+      maxBlocks: number;
+      maxModelLen: number;
+      kind: "prefill" | "decode";
+      uniforms: GPUBuffer;
+    },
+  ) {
+    const { x, places, cache, y, parts } = buffers;
+    const { config, maxBlocks, maxModelLen, kind, uniforms } = options;
+    const perKv = config.numHeads / config.numKvHeads;
+    const group = [1, 2, 4, 8].find((size) => size >= perKv) ?? MAX_GROUP;
+    const { positions, rows } = places;
+    this.#attend = kernels.get("attention", wgsl, { GROUP: group, DIM4: config.headDim / 4 }).bind({
+      x,
+      positions,
+      rows,
+      block_tables: places.blockTables,
+      k_cache: cache.k,
+      v_cache: cache.v,
+      y,
+      parts,
+    }, uniforms);
+    this.#combine = kernels.get("attention_combine", combineWgsl)
+      .bind({ positions, rows, parts, y }, uniforms);
+    const cut = decodeSpans(maxModelLen);
+    this.#config = config;
+    this.#kind = kind;
+    this.#groups = config.numKvHeads * Math.ceil(perKv / group);
+    this.#params = {
+      heads: config.numHeads,
+      kv_heads: config.numKvHeads,
+      dim4: config.headDim / 4,
+      max_blocks: maxBlocks,
+      chunks: kind === "decode" ? cut.chunks : Math.ceil(maxModelLen / KEYS),
+      spans: kind === "decode" ? cut.spans : 1,
+      window: config.slidingWindow,
+      scale: 1 / Math.sqrt(config.headDim),
+    };
+  }
+
+  /** `contextLength` is the longest context of the step's tokens. */
+  record(recorder: Recorder, options: { tokens: number; contextLength: number }): void {
+    const { tokens, contextLength } = options;
+    const { chunks } = this.#params;
+    const spans = this.#kind === "decode" ? Math.ceil(contextLength / KEYS / chunks) : 1;
+    this.#attend.dispatch(recorder, this.#params, [this.#groups, tokens, spans]);
+    if (spans > 1) {
+      this.#combine.dispatch(recorder, this.#params, [this.#config.numHeads, tokens]);
+    }
+  }
+}
+
+/** Attention of one query over its context on the host, for tests; a key and a value a position. */
+export function attentionReference(
+  q: Float32Array,
+  keys: readonly Float32Array[],
+  values: readonly Float32Array[],
+): Float32Array {
+  const scores = keys.map((key) =>
+    key.reduce((sum, k, d) => sum + k * q[d], 0) / Math.sqrt(q.length)
+  );
+  const highest = Math.max(...scores);
+  const weights = scores.map((score) => Math.exp(score - highest));
+  const sum = weights.reduce((a, b) => a + b, 0);
+  return q.map((_, d) => values.reduce((y, value, j) => y + weights[j] / sum * value[d], 0));
+}

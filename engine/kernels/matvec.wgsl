@@ -1,0 +1,86 @@
+// y[t, r] = W[r] · x[t] (+ bias[r]) (+ y[t, r]) for few tokens: LANES invocations share 4 rows of W
+// and up to COLUMNS tokens, so that W is read once for all of them. The order of every sum is the
+// same for any COLUMNS: a token's result does not depend on its neighbours.
+struct Params { rows: u32, width4: u32, tokens: u32, stride: u32, first: u32 }
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> weight: array<W4>;
+@group(0) @binding(3) var<storage, read> bias: array<f32>;
+@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+
+override COLUMNS: u32 = 1u;
+override ACCUMULATE: bool = false;
+override HAS_BIAS: bool = false;
+const SIZE = 64u;
+
+fn dot4(w0: vec4<f32>, w1: vec4<f32>, w2: vec4<f32>, w3: vec4<f32>, v: vec4<f32>) -> vec4<f32> {
+  return vec4(dot(w0, v), dot(w1, v), dot(w2, v), dot(w3, v));
+}
+
+fn store(token: u32, row: u32, total: vec4<f32>, lane: u32) {
+  let r = row + lane;
+  if (lane >= 4u || r >= params.rows || token >= params.tokens) { return; }
+  var value = select(select(total.x, total.y, lane == 1u), select(total.z, total.w, lane == 3u), lane >= 2u);
+  let out = params.first + r;
+  if (HAS_BIAS) { value += bias[out]; }
+  let at = token * params.stride + out;
+  if (ACCUMULATE) { value += y[at]; }
+  y[at] = value;
+}
+
+@compute @workgroup_size(SIZE)
+fn main(
+  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let lane = local % LANES;
+  let row = (group.x * (SIZE / LANES) + local / LANES) * 4u;
+  let width4 = params.width4;
+  let last = params.rows - 1u;
+  let r0 = min(row, last) * width4;
+  let r1 = min(row + 1u, last) * width4;
+  let r2 = min(row + 2u, last) * width4;
+  let r3 = min(row + 3u, last) * width4;
+  let token = group.y * COLUMNS;
+  let end = params.tokens - 1u;
+  let t0 = min(token, end) * width4;
+  let t1 = min(token + 1u, end) * width4;
+  let t2 = min(token + 2u, end) * width4;
+  let t3 = min(token + 3u, end) * width4;
+  let t4 = min(token + 4u, end) * width4;
+  let t5 = min(token + 5u, end) * width4;
+  let t6 = min(token + 6u, end) * width4;
+  let t7 = min(token + 7u, end) * width4;
+  var a0 = vec4<f32>(); var a1 = vec4<f32>(); var a2 = vec4<f32>(); var a3 = vec4<f32>();
+  var a4 = vec4<f32>(); var a5 = vec4<f32>(); var a6 = vec4<f32>(); var a7 = vec4<f32>();
+  for (var i = lane; i < width4; i += LANES) {
+    let w0 = vec4<f32>(weight[r0 + i]);
+    let w1 = vec4<f32>(weight[r1 + i]);
+    let w2 = vec4<f32>(weight[r2 + i]);
+    let w3 = vec4<f32>(weight[r3 + i]);
+    a0 += dot4(w0, w1, w2, w3, x[t0 + i]);
+    if (COLUMNS > 1u) { a1 += dot4(w0, w1, w2, w3, x[t1 + i]); }
+    if (COLUMNS > 2u) {
+      a2 += dot4(w0, w1, w2, w3, x[t2 + i]);
+      a3 += dot4(w0, w1, w2, w3, x[t3 + i]);
+    }
+    if (COLUMNS > 4u) {
+      a4 += dot4(w0, w1, w2, w3, x[t4 + i]);
+      a5 += dot4(w0, w1, w2, w3, x[t5 + i]);
+      a6 += dot4(w0, w1, w2, w3, x[t6 + i]);
+      a7 += dot4(w0, w1, w2, w3, x[t7 + i]);
+    }
+  }
+  store(token, row, sum4_lanes(a0, local), lane);
+  if (COLUMNS > 1u) { store(token + 1u, row, sum4_lanes(a1, local), lane); }
+  if (COLUMNS > 2u) {
+    store(token + 2u, row, sum4_lanes(a2, local), lane);
+    store(token + 3u, row, sum4_lanes(a3, local), lane);
+  }
+  if (COLUMNS > 4u) {
+    store(token + 4u, row, sum4_lanes(a4, local), lane);
+    store(token + 5u, row, sum4_lanes(a5, local), lane);
+    store(token + 6u, row, sum4_lanes(a6, local), lane);
+    store(token + 7u, row, sum4_lanes(a7, local), lane);
+  }
+}

@@ -1,0 +1,55 @@
+import { Embed } from "../../../engine/kernels/embed.ts";
+import { GatherRows } from "../../../engine/kernels/gather_rows.ts";
+import { SiluMul } from "../../../engine/kernels/silu_mul.ts";
+import { assertClose, kernelTest, randoms } from "./harness.ts";
+
+kernelTest("embed looks tokens up across shards", async (bench) => {
+  const [rows, cols] = [50, 260];
+  const table = randoms(rows * cols, 1);
+  const tokens = [0, 49, 17, 16, 18, 30, 0];
+  const x = bench.f32(tokens.length * cols);
+  const shards = [[0, 17], [17, 31], [31, 50]].map(([from, to]) => ({
+    firstRow: from,
+    rows: to - from,
+    buffer: bench.weights(table.subarray(from * cols, to * cols)),
+  }));
+  new Embed(bench.kernels, { tokens: bench.u32(tokens), table: { rows, cols, shards }, x }, {
+    uniforms: bench.uniforms,
+  }).record(bench.recorder, tokens.length);
+  const rounded = bench.rounded(table);
+  const expected = tokens.flatMap((t) => [...rounded.subarray(t * cols, (t + 1) * cols)]);
+  assertClose(await bench.readF32(x, expected.length), expected, 0);
+});
+
+kernelTest("silu_mul equals silu(gate) · up", async (bench) => {
+  for (const [tokens, width] of [[1, 4], [3, 96], [9, 260]]) {
+    const x = randoms(tokens * width * 2, width, 20);
+    const y = bench.f32(tokens * width);
+    new SiluMul(bench.kernels, { x: bench.f32(x), y }, { width, uniforms: bench.uniforms })
+      .record(bench.recorder, tokens);
+    const expected = Array.from({ length: tokens * width }, (_, i) => {
+      const at = Math.floor(i / width) * 2 * width + i % width;
+      return x[at] / (1 + Math.exp(-x[at])) * x[at + width];
+    });
+    assertClose(await bench.readF32(y, expected.length), expected, 1e-4);
+  }
+});
+
+kernelTest("gather_rows copies the chosen rows of a range", async (bench) => {
+  const width = 12;
+  const x = randoms(5 * width, 1);
+  const indices = [4, 0, 3];
+  const y = bench.f32(3 * width);
+  const gather = new GatherRows(bench.kernels, {
+    x: bench.f32(x),
+    indices: bench.u32(indices),
+    y,
+  }, { width, uniforms: bench.uniforms });
+  gather.record(bench.recorder, { first: 1, count: 2 });
+  const expected = new Float32Array(3 * width);
+  for (const i of [1, 2]) {
+    const row = x.subarray(indices[i] * width, (indices[i] + 1) * width);
+    expected.set(row, i * width);
+  }
+  assertClose(await bench.readF32(y, expected.length), expected, 0);
+});

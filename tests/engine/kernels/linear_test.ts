@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { Linear, linearReference } from "../../../engine/kernels/linear.ts";
+import type { Matrix } from "../../../engine/kernels/matrix.ts";
+import { assertClose, type Bench, kernelTest, randoms } from "./harness.ts";
+
+function matrix(
+  bench: Bench,
+  values: Float32Array,
+  shape: { cols: number; cut: number[] },
+): Matrix {
+  const rows = values.length / shape.cols;
+  const bounds = [0, ...shape.cut, rows];
+  const shards = bounds.slice(1).map((end, i) => ({
+    firstRow: bounds[i],
+    rows: end - bounds[i],
+    buffer: bench.weights(values.subarray(bounds[i] * shape.cols, end * shape.cols)),
+  }));
+  return { rows, cols: shape.cols, shards };
+}
+
+for (const kind of ["decode", "prefill"] as const) {
+  kernelTest(`linear (${kind}) equals the host loop over awkward shapes`, async (bench) => {
+    for (const [rows, cols] of [[1, 4], [5, 36], [64, 64], [130, 260], [333, 96]]) {
+      const weight = randoms(rows * cols, rows);
+      const rounded = bench.rounded(weight);
+      const bias = randoms(rows, 3);
+      for (const tokens of [1, 2, 3, 5, 8, 9, 17, 33]) {
+        const x = randoms(tokens * cols, tokens);
+        const expected = linearReference(x, rounded, { cols, bias });
+        const y = bench.f32(randoms(tokens * rows, 11));
+        const before = randoms(tokens * rows, 11);
+        const accumulate = tokens % 2 === 1;
+        const cut = rows > 100 ? [37, 90] : [];
+        const linear = new Linear(bench.kernels, {
+          x: bench.f32(x),
+          weight: matrix(bench, weight, { cols, cut }),
+          bias: bench.f32(bias),
+          y,
+        }, { uniforms: bench.uniforms, accumulate });
+        linear.record(bench.recorder, tokens, kind);
+        const got = await bench.readF32(y, expected.length);
+        const wanted = accumulate ? expected.map((v, i) => v + before[i]) : expected;
+        assertClose(got, wanted, 1e-4);
+      }
+    }
+  });
+}
+
+kernelTest("a token's projection has the same bits in a batch of any size", async (bench) => {
+  const [rows, cols] = [96, 128];
+  const weight = matrix(bench, randoms(rows * cols, 1), { cols, cut: [] });
+  const x = randoms(32 * cols, 2);
+  for (const kind of ["decode", "prefill"] as const) {
+    const rowsOf = async (tokens: number, offset: number) => {
+      const y = bench.f32(tokens * rows);
+      const input = bench.f32(x.subarray(offset * cols, (offset + tokens) * cols));
+      new Linear(bench.kernels, { x: input, weight, y }, { uniforms: bench.uniforms })
+        .record(bench.recorder, tokens, kind);
+      return await bench.readF32(y, tokens * rows);
+    };
+    const together = await rowsOf(32, 0);
+    for (const [tokens, offset] of [[1, 7], [2, 6], [3, 5], [7, 3], [20, 1]]) {
+      const alone = await rowsOf(tokens, offset);
+      const same = together.subarray(7 * rows, 8 * rows);
+      assert.deepEqual(alone.subarray((7 - offset) * rows, (8 - offset) * rows), same);
+    }
+  }
+});
