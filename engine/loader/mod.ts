@@ -1,0 +1,14 @@
+/** Models in Hugging Face layout: found or downloaded, checked, and read piece by piece. */
+export { parseModelConfig } from "./config.ts";
+export { readBias, readLinear } from "./linear_reader.ts";
+export { ModelDirectory, openModelDirectory } from "./model_directory.ts";
+export type { ChunkData, ChunkOptions, TensorChunk } from "./tensor_reader.ts";
+export {
+  type LayerSources,
+  type LinearSource,
+  plannedTensors,
+  planWeights,
+  type TensorSource,
+  type WeightPlan,
+  weightSources,
+} from "./weight_plan.ts";
