@@ -28,6 +28,9 @@ export interface StepPlan<S extends Sequence = Sequence> {
   readonly preempted: readonly S[];
 }
 
+/** The tokens a step drew, for each sequence it sampled. */
+export type StepResults = ReadonlyMap<Sequence, readonly number[]>;
+
 /** A snapshot. Counters only grow. */
 export interface SchedulerStats {
   running: number;

@@ -1,20 +1,15 @@
 import { WeftError } from "../core/errors.ts";
 import { BlockManager } from "./block_manager.ts";
 import { ensure } from "./invariant.ts";
+import { checkRoom, maxLengthOf } from "./intake.ts";
 import { checkOptions, type SchedulerOptions } from "./options.ts";
-import type { PrefillChunk, SchedulerStats, StepPlan } from "./plan.ts";
+import type { PrefillChunk, SchedulerStats, StepPlan, StepResults } from "./plan.ts";
+import { checkResults } from "./results.ts";
 import { RunningBatch } from "./running_batch.ts";
-import {
-  BLOCK_SIZE,
-  blocksFor,
-  type Sequence,
-  SequenceRecord,
-  type SequenceSpec,
-} from "./sequence.ts";
+import { type Sequence, SequenceRecord, type SequenceSpec } from "./sequence.ts";
 import { WaitingQueue } from "./waiting_queue.ts";
 
 type Plan = StepPlan<SequenceRecord>;
-type Drawn = ReadonlyMap<Sequence, readonly number[]>;
 
 /**
  * Decides what each step computes: `schedule`, run the plan, `commit` what was drawn, `finish`
@@ -65,8 +60,11 @@ export class Scheduler {
    * the queue is full.
    */
   add(spec: SequenceSpec): Sequence {
-    const maxLength = this.#maxLength(spec);
-    this.#checkRoom(spec);
+    if (this.#sequences.has(spec.id)) {
+      throw new WeftError("invalid_request", `Cannot queue request "${spec.id}": the id is in use`);
+    }
+    const maxLength = maxLengthOf(spec, this.#options);
+    checkRoom(spec, { waiting: this.#waiting, options: this.#options });
     const sequence = new SequenceRecord(spec, maxLength);
     this.#sequences.set(spec.id, sequence);
     this.#waiting.pushBack(sequence);
@@ -117,10 +115,10 @@ export class Scheduler {
    * chunk, 1 to `min(burst, remaining)` for a decode (fewer than the burst if the row idled).
    * Throws `internal`, and changes nothing, when the results do not fit the plan.
    */
-  commit(plan: StepPlan, results: Drawn): void {
+  commit(plan: StepPlan, results: StepResults): void {
     const step = this.#inFlight;
     ensure(step !== null && step === plan, () => "the committed plan is not the one in flight");
-    this.#checkResults(step, results);
+    checkResults(step, results);
     this.#inFlight = null;
     this.#counters.steps++;
     for (const { sequence, tokens, last } of step.prefills) {
@@ -162,39 +160,6 @@ export class Scheduler {
         () => `"${id}" is ${flight} without a step`,
       );
     }
-  }
-
-  /** Tokens the sequence may reach; the last one drawn is never fed, so it needs no KV. */
-  #maxLength({ id, promptTokens, maxTokens }: SequenceSpec): number {
-    const { maxModelLen, numBlocks } = this.#options;
-    const refuse = (reason: string) =>
-      new WeftError("invalid_request", `Cannot queue request "${id}": ${reason}`);
-    const prompt = promptTokens.length;
-    if (this.#sequences.has(id)) throw refuse("a request of that id is running");
-    if (prompt === 0) throw refuse("the prompt is empty, it needs at least one token");
-    if (!Number.isSafeInteger(maxTokens) || maxTokens < 1) {
-      throw refuse(`maxTokens is ${maxTokens}, must be a whole number of 1 or more`);
-    }
-    if (prompt + 1 > maxModelLen) {
-      throw refuse(`a prompt of ${prompt} tokens leaves no room in a context of ${maxModelLen}`);
-    }
-    if (blocksFor(prompt) > numBlocks) {
-      throw refuse(`the prompt needs ${blocksFor(prompt)} KV blocks, there are ${numBlocks}`);
-    }
-    return Math.min(prompt + maxTokens, maxModelLen, numBlocks * BLOCK_SIZE + 1);
-  }
-
-  #checkRoom({ id, promptTokens }: SequenceSpec): void {
-    const { maxQueuedRequests, maxQueuedTokens } = this.#options;
-    const { size, tokens } = this.#waiting;
-    const fits = size === 0 || tokens + promptTokens.length <= maxQueuedTokens;
-    if (fits && size < maxQueuedRequests) return;
-    throw new WeftError(
-      "overloaded",
-      `Cannot queue request "${id}" of ${promptTokens.length} tokens: ${size} of at most ` +
-        `${maxQueuedRequests} requests with ${tokens} of at most ${maxQueuedTokens} tokens wait`,
-      { retryAfterSeconds: 1 },
-    );
   }
 
   #end(sequence: SequenceRecord): void {
@@ -317,25 +282,6 @@ export class Scheduler {
     sequence.flight = "landed";
     if (doomed) this.#retire(sequence);
     return doomed;
-  }
-
-  #checkResults({ prefills, decodes, burst }: Plan, results: Drawn): void {
-    let expected = 0;
-    const check = (sequence: SequenceRecord, most: number) => {
-      const drawn = results.get(sequence);
-      if (drawn) expected++;
-      if (sequence.flight === "doomed") return;
-      ensure(
-        drawn !== undefined && drawn.length >= 1 && drawn.length <= most,
-        () => `${drawn?.length ?? "no"} tokens drawn for "${sequence.id}", must be 1 to ${most}`,
-      );
-    };
-    for (const { sequence, last } of prefills) if (last) check(sequence, 1);
-    for (const sequence of decodes) check(sequence, Math.min(burst, sequence.remaining));
-    ensure(
-      expected === results.size,
-      () => `results for ${results.size} sequences, ${expected} were sampled`,
-    );
   }
 }
 
