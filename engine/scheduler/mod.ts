@@ -1,0 +1,8 @@
+/**
+ * The pure scheduler: continuous batching, chunked prefill, paged KV with a prefix cache,
+ * preemption by recompute. See `Scheduler` for the order of calls.
+ */
+export type { SchedulerOptions } from "./options.ts";
+export type { PrefillChunk, SchedulerStats, StepPlan, StepResults } from "./plan.ts";
+export { Scheduler } from "./scheduler.ts";
+export { BLOCK_SIZE, type Sequence, type SequenceSpec } from "./sequence.ts";

@@ -1,0 +1,88 @@
+import { ensure } from "./invariant.ts";
+import { type HashBlock, hashRoot } from "./prefix_hash.ts";
+import { BLOCK_SIZE, type SequenceRecord } from "./sequence.ts";
+
+/**
+ * One computed block of keys and values. An entry is identified by itself: a child names its
+ * parent by reference, so an evicted and reused block can never pose as an old parent.
+ */
+export interface PrefixEntry {
+  readonly hash: bigint;
+  readonly block: number;
+  readonly tokens: Uint32Array;
+  /** The block before, or at the start of a text the mixture it is computed under. */
+  readonly parent: PrefixEntry | string;
+}
+
+/** Computed blocks by what they hold. Knows nothing of who uses them. */
+export class PrefixCache {
+  readonly #entries = new Map<bigint, PrefixEntry>();
+  readonly #hashBlock: HashBlock;
+
+  constructor(hashBlock: HashBlock) {
+    this.#hashBlock = hashBlock;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** The block that holds the sequence's next `BLOCK_SIZE` tokens after `parents`. */
+  find(sequence: SequenceRecord, parents: readonly PrefixEntry[]): PrefixEntry | undefined {
+    const entry = this.#entries.get(this.#hash(sequence, parents.length));
+    if (entry === undefined || entry.parent !== parentOf(sequence, parents)) return undefined;
+    const start = parents.length * BLOCK_SIZE;
+    return sameTokens(entry.tokens, sequence.slice(start, start + BLOCK_SIZE)) ? entry : undefined;
+  }
+
+  /** Records `block` as computed; undefined when another text already holds its hash. */
+  insert(
+    sequence: SequenceRecord,
+    parents: readonly PrefixEntry[],
+    block: number,
+  ): PrefixEntry | undefined {
+    const hash = this.#hash(sequence, parents.length);
+    if (this.#entries.has(hash)) return undefined;
+    const start = parents.length * BLOCK_SIZE;
+    const tokens = sequence.slice(start, start + BLOCK_SIZE).slice();
+    const entry = { hash, block, tokens, parent: parentOf(sequence, parents) };
+    this.#entries.set(hash, entry);
+    return entry;
+  }
+
+  delete(entry: PrefixEntry): void {
+    this.#entries.delete(entry.hash);
+  }
+
+  has(entry: PrefixEntry): boolean {
+    return this.#entries.get(entry.hash) === entry;
+  }
+
+  checkIntegrity(): void {
+    for (const { block, parent } of this.#entries.values()) {
+      ensure(
+        typeof parent === "string" || this.has(parent),
+        () => `cached block ${block} outlives the block before it`,
+      );
+    }
+  }
+
+  #hash(sequence: SequenceRecord, index: number): bigint {
+    const { hashes } = sequence;
+    while (hashes.length <= index) {
+      const parent = hashes.at(-1) ?? hashRoot(sequence.mixtureKey);
+      const start = hashes.length * BLOCK_SIZE;
+      hashes.push(this.#hashBlock(parent, sequence.slice(start, start + BLOCK_SIZE)));
+    }
+    return hashes[index];
+  }
+}
+
+function parentOf(sequence: SequenceRecord, parents: readonly PrefixEntry[]): PrefixEntry | string {
+  return parents.at(-1) ?? sequence.mixtureKey;
+}
+
+function sameTokens(a: Uint32Array, b: Uint32Array): boolean {
+  for (let i = 0; i < BLOCK_SIZE; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
