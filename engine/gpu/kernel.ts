@@ -1,6 +1,11 @@
 import type { Gpu } from "./device.ts";
 import type { Recorder } from "./recorder.ts";
-import { type ParamField, readInterface, type WgslInterface } from "./wgsl_interface.ts";
+import {
+  type ParamField,
+  type ParamValues,
+  readInterface,
+  type WgslInterface,
+} from "./wgsl_interface.ts";
 
 /** What selects a compiled variant of a kernel. */
 export interface KernelOptions {
@@ -12,9 +17,6 @@ export interface KernelOptions {
 
 /** A buffer, or a part of one, to bind. */
 export type Bindable = GPUBuffer | GPUBufferBinding;
-
-/** Values of a kernel's `Params`, by field name. */
-export type ParamValues = Readonly<Record<string, number>>;
 
 /** Workgroups to run: x, y and z. */
 export type Grid = readonly [number, number?, number?];

@@ -46,21 +46,33 @@ export class Readback {
     return this.#quick;
   }
 
-  /** Submits what `recorder` holds and returns the first `bytes` of `source` after it ran. */
-  async read(recorder: Recorder, source: GPUBuffer, bytes: number): Promise<ArrayBuffer> {
-    if (bytes > this.#capacity) {
-      throw new Error(`cannot read back ${bytes} bytes: the ring holds ${this.#capacity}`);
+  /**
+   * Submits what `recorder` holds and returns the first bytes of each buffer after it ran. Errors
+   * of the device surface later (`Gpu.fault`): check before believing the result.
+   */
+  async read(
+    recorder: Recorder,
+    parts: readonly { buffer: GPUBuffer; bytes: number }[],
+  ): Promise<ArrayBuffer[]> {
+    const total = parts.reduce((sum, { bytes }) => sum + bytes, 0);
+    if (total > this.#capacity) {
+      throw new Error(`cannot read back ${total} bytes: the ring holds ${this.#capacity}`);
     }
     const slot = this.#staging[this.#next];
     this.#next = (this.#next + 1) % RING;
     await slot.free;
-    recorder.copy(source, 0, slot.buffer, bytes);
+    let offset = 0;
+    for (const { buffer, bytes } of parts) {
+      recorder.copy(buffer, slot.buffer, { offset, bytes });
+      offset += bytes;
+    }
     recorder.submit();
-    const mapped = slot.buffer.mapAsync(GPUMapMode.READ, 0, bytes);
+    const mapped = slot.buffer.mapAsync(GPUMapMode.READ, 0, total);
     if (!this.#quick) await mapped;
-    const data = slot.buffer.getMappedRange(0, bytes).slice(0);
+    const data = slot.buffer.getMappedRange(0, total).slice(0);
     slot.free = mapped.then(() => slot.buffer.unmap());
-    return data;
+    offset = 0;
+    return parts.map(({ bytes }) => data.slice(offset, offset += bytes));
   }
 
   /** Waits until no map is pending; call before destroying the device. */

@@ -35,11 +35,15 @@ export class Recorder {
     this.#dispatches++;
   }
 
-  /** Records a copy after everything recorded so far. */
-  copy(source: GPUBuffer, sourceOffset: number, target: GPUBuffer, bytes: number): void {
+  /** Records a copy of the first `bytes` of `source` to `offset`, after everything recorded so far. */
+  copy(
+    source: GPUBuffer,
+    target: GPUBuffer,
+    { offset, bytes }: { offset: number; bytes: number },
+  ): void {
     this.#endPass();
     this.#encoder ??= this.#device.createCommandEncoder();
-    this.#encoder.copyBufferToBuffer(source, sourceOffset, target, 0, bytes);
+    this.#encoder.copyBufferToBuffer(source, 0, target, offset, bytes);
   }
 
   submit(): void {

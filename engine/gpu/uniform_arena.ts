@@ -1,6 +1,5 @@
 import type { Gpu } from "./device.ts";
-import type { ParamValues } from "./kernel.ts";
-import type { ParamField } from "./wgsl_interface.ts";
+import type { ParamField, ParamValues } from "./wgsl_interface.ts";
 
 /**
  * The parameters of all dispatches of a submission, written to the GPU at once and bound with

@@ -11,6 +11,9 @@ export interface ParamField {
   type: "u32" | "i32" | "f32";
 }
 
+/** Values of a kernel's `Params`, by field name. */
+export type ParamValues = Readonly<Record<string, number>>;
+
 /** What the host must supply to run a kernel. */
 export interface WgslInterface {
   bindings: Binding[];

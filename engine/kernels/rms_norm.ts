@@ -7,18 +7,24 @@ export class RmsNorm {
   readonly #bound: BoundKernel;
   readonly #params: { width4: number; eps: number };
 
-  /** `x` and `y` are f32 `[tokens, width]`, `weight` f32 `[width]`; width is a multiple of 4. */
+  /**
+   * `x` and `y` are f32 `[tokens, width]`, `weight` f32 `[width]`; width is a multiple of 4. With
+   * `indices` (u32) row i of `y` comes from row `indices[i]` of `x`.
+   */
   constructor(
     kernels: KernelSet,
-    buffers: { x: GPUBuffer; weight: GPUBuffer; y: GPUBuffer },
+    buffers: { x: GPUBuffer; weight: GPUBuffer; y: GPUBuffer; indices?: GPUBuffer },
     options: { width: number; eps: number; uniforms: GPUBuffer },
   ) {
-    this.#bound = kernels.get("rms_norm", wgsl).bind(buffers, options.uniforms);
+    const { indices } = buffers;
+    this.#bound = kernels.get("rms_norm", wgsl, { PICK: indices ? 1 : 0 })
+      .bind({ ...buffers, indices: indices ?? kernels.empty }, options.uniforms);
     this.#params = { width4: options.width / 4, eps: options.eps };
   }
 
-  record(recorder: Recorder, tokens: number): void {
-    this.#bound.dispatch(recorder, this.#params, [tokens]);
+  /** Fills `count` rows of `y` from row `first` on. */
+  record(recorder: Recorder, count: number, first = 0): void {
+    this.#bound.dispatch(recorder, { ...this.#params, first }, [count]);
   }
 }
 

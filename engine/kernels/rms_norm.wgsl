@@ -1,9 +1,13 @@
-// y[t] = x[t] / sqrt(mean(x[t]^2) + eps) * weight, one workgroup of LANES invocations a token.
-struct Params { width4: u32, eps: f32 }
+// y[first + i] = x[t] / sqrt(mean(x[t]^2) + eps) * weight, one workgroup of LANES invocations a row;
+// t is indices[first + i] where rows are picked, else i.
+struct Params { width4: u32, eps: f32, first: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> weight: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> indices: array<u32>;
+@group(0) @binding(4) var<storage, read_write> y: array<vec4<f32>>;
+
+override PICK: bool = false;
 
 @compute @workgroup_size(LANES)
 fn main(
@@ -11,15 +15,17 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let width4 = params.width4;
-  let base = group.x * width4;
+  let row = params.first + group.x;
+  var source = group.x * width4;
+  if (PICK) { source = indices[row] * width4; }
   var squares = 0.0;
   for (var i = lane; i < width4; i += LANES) {
-    let value = x[base + i];
+    let value = x[source + i];
     squares += dot(value, value);
   }
   let total = sum_lanes(squares, lane);
   let scale = inverseSqrt(total / f32(width4 * 4u) + params.eps);
   for (var i = lane; i < width4; i += LANES) {
-    y[base + i] = x[base + i] * scale * weight[i];
+    y[row * width4 + i] = x[source + i] * scale * weight[i];
   }
 }

@@ -21,7 +21,8 @@ Deno.test("a kernel runs with buffers and parameters given by their WGSL names",
   const bound = kernel.bind({ x, y }, recorder.uniforms.buffer);
   for (let round = 1; round <= 20; round++) {
     bound.dispatch(recorder, { count: 3, factor: round }, [1]);
-    const result = new Float32Array(await readback.read(recorder, y, 16));
+    const [bytes] = await readback.read(recorder, [{ buffer: y, bytes: 16 }]);
+    const result = new Float32Array(bytes);
     assert.deepEqual([...result], [round + 0.5, 2 * round + 0.5, 3 * round + 0.5, 0]);
   }
   assert.throws(() => kernel.bind({ x }, recorder.uniforms.buffer), /needs a buffer named y/);

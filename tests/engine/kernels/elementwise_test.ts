@@ -1,5 +1,4 @@
 import { Embed } from "../../../engine/kernels/embed.ts";
-import { GatherRows } from "../../../engine/kernels/gather_rows.ts";
 import { SiluMul } from "../../../engine/kernels/silu_mul.ts";
 import { assertClose, kernelTest, randoms } from "./harness.ts";
 
@@ -33,23 +32,4 @@ kernelTest("silu_mul equals silu(gate) · up", async (bench) => {
     });
     assertClose(await bench.readF32(y, expected.length), expected, 1e-4);
   }
-});
-
-kernelTest("gather_rows copies the chosen rows of a range", async (bench) => {
-  const width = 12;
-  const x = randoms(5 * width, 1);
-  const indices = [4, 0, 3];
-  const y = bench.f32(3 * width);
-  const gather = new GatherRows(bench.kernels, {
-    x: bench.f32(x),
-    indices: bench.u32(indices),
-    y,
-  }, { width, uniforms: bench.uniforms });
-  gather.record(bench.recorder, { first: 1, count: 2 });
-  const expected = new Float32Array(3 * width);
-  for (const i of [1, 2]) {
-    const row = x.subarray(indices[i] * width, (indices[i] + 1) * width);
-    expected.set(row, i * width);
-  }
-  assertClose(await bench.readF32(y, expected.length), expected, 0);
 });

@@ -30,6 +30,8 @@ export function kernelTest(name: string, body: (bench: Bench) => Promise<void>):
     const gpu = await openGpu();
     const readback = await Readback.open(gpu, 4 << 20);
     const recorder = new Recorder(gpu);
+    const bytesOf = async (buffer: GPUBuffer, count: number) =>
+      (await readback.read(recorder, [{ buffer, bytes: Math.ceil(count / 4) * 16 }]))[0];
     for (const { dtype, subgroups } of VARIANTS) {
       if (dtype === "f16" && !gpu.hasF16) continue;
       const label = `${dtype} weights, ${subgroups ? "subgroup" : "plain"} sums`;
@@ -59,13 +61,8 @@ export function kernelTest(name: string, body: (bench: Bench) => Promise<void>):
             ),
           rounded,
           readF32: async (buffer, count) =>
-            new Float32Array(await readback.read(recorder, buffer, Math.ceil(count / 4) * 16))
-              .slice(0, count),
-          readU32: async (buffer, count) =>
-            new Uint32Array(await readback.read(recorder, buffer, Math.ceil(count / 4) * 16)).slice(
-              0,
-              count,
-            ),
+            new Float32Array(await bytesOf(buffer, count), 0, count),
+          readU32: async (buffer, count) => new Uint32Array(await bytesOf(buffer, count), 0, count),
         });
         // The device reports its errors in a later turn of the event loop.
         await new Promise((resolve) => setTimeout(resolve));

@@ -1,0 +1,146 @@
+import type { Gpu } from "../gpu/mod.ts";
+import type { KernelSet } from "../kernels/variants.ts";
+import type { Matrix, MatrixShard } from "../kernels/matrix.ts";
+import {
+  type LayerSources,
+  type LinearSource,
+  type ModelDirectory,
+  planWeights,
+  readBias,
+  readLinear,
+} from "../loader/mod.ts";
+
+/** A projection's weight and, where the model has one, its f32 bias. */
+export interface LinearWeights {
+  weight: Matrix;
+  bias?: GPUBuffer;
+}
+
+/** One decoder layer on the GPU. Norms and biases are f32, matrices in the kernel set's dtype. */
+export interface LayerWeights {
+  inputNorm: GPUBuffer;
+  qkv: LinearWeights;
+  /** q's head norm, then k's (Qwen3). */
+  headNorm?: GPUBuffer;
+  out: LinearWeights;
+  postNorm: GPUBuffer;
+  gateUp: LinearWeights;
+  down: LinearWeights;
+}
+
+export interface ModelWeights {
+  embedding: Matrix;
+  layers: LayerWeights[];
+  finalNorm: GPUBuffer;
+  /** The embedding itself where they are tied. */
+  head: Matrix;
+}
+
+/** Uploaded bytes after which the host waits for the GPU, so that staging memory is given back. */
+const FLUSH_BYTES = 64 << 20;
+
+/**
+ * Streams a model's weights to the GPU in bounded chunks.
+ *
+ * @throws {WeftError} `bad_model` when tensors are missing, misshapen or hold what f16 cannot.
+ */
+export async function uploadWeights(
+  kernels: KernelSet,
+  model: ModelDirectory,
+  options: { onProgress?: (bytes: number) => void } = {},
+): Promise<ModelWeights> {
+  const plan = planWeights(model.config, model.tensors);
+  const upload = new Uploader(kernels, model, options.onProgress ?? (() => {}));
+  const embedding = await upload.matrix(plan.embedding);
+  const layers: LayerWeights[] = [];
+  for (const sources of plan.layers) layers.push(await uploadLayer(upload, sources));
+  return {
+    embedding,
+    layers,
+    finalNorm: await upload.vector(plan.finalNorm.name),
+    head: plan.head ? await upload.matrix(plan.head) : embedding,
+  };
+}
+
+async function uploadLayer(upload: Uploader, sources: LayerSources): Promise<LayerWeights> {
+  const { qNorm, kNorm } = sources;
+  return {
+    inputNorm: await upload.vector(sources.inputNorm.name),
+    qkv: await upload.linear(sources.qkv),
+    headNorm: qNorm && kNorm ? await upload.vector(qNorm.name, kNorm.name) : undefined,
+    out: await upload.linear(sources.attentionOut),
+    postNorm: await upload.vector(sources.postNorm.name),
+    gateUp: await upload.linear(sources.gateUp),
+    down: await upload.linear(sources.down),
+  };
+}
+
+class Uploader {
+  readonly #gpu: Gpu;
+  readonly #kernels: KernelSet;
+  readonly #model: ModelDirectory;
+  readonly #onProgress: (bytes: number) => void;
+  #unflushed = 0;
+  #total = 0;
+
+  constructor(kernels: KernelSet, model: ModelDirectory, onProgress: (bytes: number) => void) {
+    this.#gpu = kernels.gpu;
+    this.#kernels = kernels;
+    this.#model = model;
+    this.#onProgress = onProgress;
+  }
+
+  async linear(source: LinearSource): Promise<LinearWeights> {
+    const bias = await readBias(this.#model, source);
+    return {
+      weight: await this.matrix(source),
+      bias: bias ? this.#gpu.buffers.from(`${source.bias[0].name}`, bias) : undefined,
+    };
+  }
+
+  async matrix(source: LinearSource): Promise<Matrix> {
+    const { rows, cols } = source;
+    const rowBytes = cols * this.#kernels.weightBytes;
+    const { maxStorageBufferBindingSize, maxBufferSize } = this.#gpu.limits;
+    const limit = Math.min(maxStorageBufferBindingSize, maxBufferSize);
+    const rowsPerShard = Math.min(rows, Math.floor(limit / rowBytes));
+    const shards: MatrixShard[] = [];
+    for (let first = 0; first < rows; first += rowsPerShard) {
+      const count = Math.min(rowsPerShard, rows - first);
+      const buffer = this.#gpu.buffers.storage(source.weight[0].name, count * rowBytes);
+      const chunks = readLinear(this.#model, source, {
+        target: this.#kernels.dtype,
+        rows: { begin: first, end: first + count },
+      });
+      for await (const { offsetElements, data } of chunks) {
+        await this.#write(buffer, offsetElements * this.#kernels.weightBytes, data);
+      }
+      shards.push({ buffer, firstRow: first, rows: count });
+    }
+    return { rows, cols, shards };
+  }
+
+  /** Vectors, one after another, as f32. */
+  async vector(...names: string[]): Promise<GPUBuffer> {
+    const parts = await Promise.all(names.map((name) => this.#model.read(name)));
+    const values = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
+    let offset = 0;
+    for (const part of parts) {
+      values.set(part, offset);
+      offset += part.length;
+    }
+    return this.#gpu.buffers.from(names[0], values);
+  }
+
+  async #write(buffer: GPUBuffer, offset: number, data: ArrayBufferView<ArrayBuffer>) {
+    const { queue } = this.#gpu.device;
+    queue.writeBuffer(buffer, offset, data);
+    this.#unflushed += data.byteLength;
+    this.#total += data.byteLength;
+    this.#onProgress(this.#total);
+    if (this.#unflushed < FLUSH_BYTES) return;
+    this.#unflushed = 0;
+    queue.submit([]);
+    await queue.onSubmittedWorkDone();
+  }
+}
