@@ -48,15 +48,11 @@ export function planSetup(machine: Machine, adapter: ProbedAdapter | null): Plan
       commands: INSTALL_COMMANDS.debian.map((command) => command.split(" ")),
     };
   }
-  return { kind: "instruct", message: typeThis(machine, "No WebGPU adapter found") };
+  return { kind: "instruct", message: explainFailure(machine, "No WebGPU adapter found") };
 }
 
-/** The closing message when the commands of an "install" plan failed, or changed nothing. */
+/** The message that gives a reason and ends with what to type or do on this machine. */
 export function explainFailure(machine: Machine, reason: string): string {
-  return typeThis(machine, reason);
-}
-
-function typeThis(machine: Machine, reason: string): string {
   const family = familyOf(machine.distributions);
   if (family === null) {
     return `${reason}. Install a Vulkan loader and a Vulkan driver (Mesa's lavapipe where there ` +
