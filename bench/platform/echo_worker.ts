@@ -1,0 +1,3 @@
+/// <reference lib="deno.worker" />
+
+self.onmessage = (event: MessageEvent) => self.postMessage(event.data);

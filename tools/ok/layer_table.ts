@@ -1,0 +1,34 @@
+/**
+ * Who may import whom (docs/ARCHITECTURE.md, layers). This table is the rule; layers.ts applies it.
+ *
+ * An area is a folder (`routes/…`) or a file (`config.ts`, `engine/client.ts`), named by its path
+ * without the extension.
+ */
+
+/** The engine's areas from top to bottom: each imports only what stands below its own line. */
+export const ENGINE_LAYERS: readonly (readonly string[])[] = [
+  ["engine/mod"],
+  ["engine/client"],
+  ["engine/worker"],
+  ["engine/protocol"],
+  ["engine/runner"],
+  ["engine/model", "engine/router"],
+  ["engine/lora"],
+  ["engine/kernels"],
+  ["engine/gpu", "engine/scheduler", "engine/tokenizer", "engine/loader"],
+  ["engine/core"],
+];
+
+/** What the areas outside the engine import. */
+export const OUTER_IMPORTS: Record<string, readonly string[]> = {
+  main: ["config", "routes", "engine/mod", "adapters", "engine/core"],
+  routes: ["engine/mod", "adapters", "engine/core"],
+  adapters: ["engine/core"],
+  config: ["engine/core"],
+};
+
+/** Types for everyone: its files are imported one by one, not through a mod.ts. */
+export const OPEN_AREAS: readonly string[] = ["engine/core"];
+
+/** These look inside anything, and nothing else imports them. */
+export const WORKSHOP_AREAS: readonly string[] = ["tests", "bench", "tools"];
