@@ -1,12 +1,15 @@
 import type { ModelConfig } from "../core/model_config.ts";
 import type { Recorder } from "../gpu/mod.ts";
-import { Attention } from "../kernels/attention.ts";
-import { Embed } from "../kernels/embed.ts";
-import { Linear } from "../kernels/linear.ts";
-import { RmsNorm } from "../kernels/rms_norm.ts";
-import { type KvCache, RopeKv } from "../kernels/rope_kv.ts";
-import { SiluMul } from "../kernels/silu_mul.ts";
-import type { KernelSet } from "../kernels/variants.ts";
+import {
+  Attention,
+  Embed,
+  type KernelSet,
+  type KvCache,
+  Linear,
+  RmsNorm,
+  RopeKv,
+  SiluMul,
+} from "../kernels/mod.ts";
 import type { StepBuffers, StepShape } from "./step_buffers.ts";
 import type { LayerWeights, LinearWeights, ModelWeights } from "./weights.ts";
 

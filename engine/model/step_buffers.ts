@@ -1,7 +1,6 @@
 import type { ModelConfig } from "../core/model_config.ts";
 import type { Gpu } from "../gpu/mod.ts";
-import { decodeSpans, partsLength } from "../kernels/attention.ts";
-import type { TokenPlaces } from "../kernels/rope_kv.ts";
+import { decodeSpans, partsLength, type TokenPlaces } from "../kernels/mod.ts";
 
 /** How large a step can be. */
 export interface StepShape {

@@ -1,6 +1,5 @@
 import type { Gpu } from "../gpu/mod.ts";
-import type { KernelSet } from "../kernels/variants.ts";
-import type { Matrix, MatrixShard } from "../kernels/matrix.ts";
+import type { KernelSet, Matrix, MatrixShard } from "../kernels/mod.ts";
 import {
   type LayerSources,
   type LinearSource,

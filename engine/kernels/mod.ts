@@ -1,0 +1,11 @@
+/** Every kernel: one `.wgsl` beside one typed wrapper of the same name, checked against the host. */
+export { Attention, decodeSpans, partsLength } from "./attention.ts";
+export { Embed } from "./embed.ts";
+export { Feed } from "./feed.ts";
+export { Linear } from "./linear.ts";
+export type { Matrix, MatrixShard } from "./matrix.ts";
+export { RmsNorm } from "./rms_norm.ts";
+export { type KvCache, RopeKv, rotationTable, type TokenPlaces } from "./rope_kv.ts";
+export * from "./sampling/mod.ts";
+export { SiluMul } from "./silu_mul.ts";
+export { type Dtype, KernelSet } from "./variants.ts";
