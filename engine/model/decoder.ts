@@ -120,9 +120,9 @@ export class Decoder {
     return new Decoder(options, parts, readback);
   }
 
-  /** Sets a row's block table from entry `from` on. */
-  writeBlockTable(row: number, from: number, blocks: Uint32Array<ArrayBuffer>): void {
-    const offset = 4 * (row * this.#shape.maxBlocks + from);
+  /** Sets a row's block table. */
+  writeBlockTable(row: number, blocks: Uint32Array<ArrayBuffer>): void {
+    const offset = 4 * row * this.#shape.maxBlocks;
     this.#gpu.device.queue.writeBuffer(this.#buffers.decode.blockTables, offset, blocks);
   }
 

@@ -18,7 +18,7 @@ export type ProjectionGroup = "qkv" | "o" | "gate_up" | "down";
 
 /** Adds the adapters' share to a projection group's output. */
 export interface GroupAdapter {
-  record(recorder: Recorder, tokens: number): void;
+  record(recorder: Recorder, extent: { tokens: number; rankTotal: number }): void;
 }
 
 /** The adapters of one layer's group as a step of this kind sees them. */
@@ -46,8 +46,8 @@ export interface Segment {
   tokens: number;
   /** The longest context among them. */
   contextLength: number;
-  /** Whether any of them has adapters. */
-  adapted: boolean;
+  /** The largest sum of ranks in any token's mixture; 0 when none has adapters. */
+  rankTotal: number;
 }
 
 /** Embedding and layers for tokens of one kind, from ids to the residual stream. */
@@ -154,6 +154,6 @@ class AdaptedLinear {
 
   record(recorder: Recorder, segment: Segment, kind: "prefill" | "decode"): void {
     this.#linear.record(recorder, segment.tokens, kind);
-    if (segment.adapted) this.#adapter.record(recorder, segment.tokens);
+    if (segment.rankTotal > 0) this.#adapter.record(recorder, segment);
   }
 }

@@ -1,0 +1,142 @@
+import type { DeviceInfo } from "../core/engine.ts";
+import type { ModelConfig } from "../core/model_config.ts";
+import { type Gpu, openGpu, Recorder } from "../gpu/mod.ts";
+import { type Dtype, KernelSet } from "../kernels/mod.ts";
+import { type ModelDirectory, openModelDirectory, plannedTensors, planWeights } from "../loader/mod.ts";
+import { LoraPool } from "../lora/mod.ts";
+import { Decoder, uploadWeights } from "../model/mod.ts";
+import { BLOCK_SIZE, Scheduler } from "../scheduler/mod.ts";
+import { usableMemory } from "./memory.ts";
+import type { AdapterPool, RunnerPorts } from "./ports.ts";
+import { Runner } from "./runner.ts";
+import { type Sizing, sizeEngine, type SizingOptions } from "./sizing.ts";
+
+export interface OpenRunnerOptions {
+  modelDirectory: string;
+  /** "auto" is f16 where the device has it. */
+  dtype: Dtype | "auto";
+  sizing: SizingOptions;
+  maxQueuedRequests: number;
+  maxQueuedTokens: number;
+  /** Prompt tokens of a step at most, if not the default. */
+  prefillTokens?: number;
+  prefixCache?: boolean;
+  onProgress?: (progress: { loadedBytes: number; totalBytes: number }) => void;
+}
+
+/** A runner with all it stands on. */
+export interface OpenRunner {
+  runner: Runner;
+  scheduler: Scheduler;
+  decoder: Decoder;
+  pool: AdapterPool;
+  device: DeviceInfo;
+  config: ModelConfig;
+  dtype: Dtype;
+  sizing: Sizing;
+  weightBytes: number;
+  /** Resolves when the device is gone. */
+  lost: Promise<GPUDeviceLostInfo>;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens device and model and makes a runner of them.
+ *
+ * @throws {WeftError} `unavailable` without a GPU, `bad_model` or `unsupported` for a model that
+ * cannot be served, before anything large is loaded where that can be told.
+ */
+export async function openRunner(
+  options: OpenRunnerOptions,
+  ports: RunnerPorts,
+): Promise<OpenRunner> {
+  using model = await openModelDirectory(options.modelDirectory);
+  const gpu = await openGpu();
+  try {
+    return await assemble(gpu, model, { options, ports });
+  } catch (error) {
+    gpu.buffers.destroy();
+    gpu.device.destroy();
+    throw error;
+  }
+}
+
+async function assemble(
+  gpu: Gpu,
+  model: ModelDirectory,
+  { options, ports }: { options: OpenRunnerOptions; ports: RunnerPorts },
+): Promise<OpenRunner> {
+  const { config } = model;
+  const dtype = options.dtype === "auto" ? (gpu.hasF16 ? "f16" : "f32") : options.dtype;
+  const kernels = new KernelSet(gpu, dtype);
+  const weightBytes = plannedTensors(planWeights(config, model.tensors)).reduce(
+    (sum, { rows, cols }) => sum + rows * (cols === null ? 4 : cols * kernels.weightBytes),
+    0,
+  );
+  const sizing = sizeEngine(options.sizing, {
+    config,
+    elementBytes: kernels.weightBytes,
+    weightBytes,
+    memoryBytes: usableMemory(gpu),
+    maxBindingBytes: Math.min(gpu.limits.maxStorageBufferBindingSize, gpu.limits.maxBufferSize),
+  });
+  const weights = await uploadWeights(kernels, model, {
+    onProgress: (loadedBytes) => options.onProgress?.({ loadedBytes, totalBytes: weightBytes }),
+  });
+  const { maxBatch, maxModelLen, numBlocks, maxBurst } = sizing;
+  const maxPrefillTokens = options.prefillTokens ?? sizing.maxPrefillTokens;
+  const recorder = new Recorder(gpu);
+  const uniforms = recorder.uniforms.buffer;
+  const pool = new LoraPool(kernels, {
+    config,
+    maxBatch,
+    maxTokens: Math.max(maxPrefillTokens, maxBatch),
+    maxAdapters: sizing.maxAdapters,
+    maxLoraRank: sizing.maxLoraRank,
+    rankRows: sizing.rankRows,
+    uniforms,
+  });
+  const decoder = await Decoder.create({
+    kernels,
+    config,
+    weights,
+    shape: {
+      maxPrefillTokens,
+      maxBatch,
+      maxModelLen,
+      maxBlocks: Math.ceil(maxModelLen / BLOCK_SIZE),
+    },
+    adapters: pool.adapters,
+    uniforms,
+    recorder,
+    numBlocks,
+    maxBurst,
+  });
+  const scheduler = new Scheduler({
+    maxBatch,
+    maxModelLen,
+    numBlocks,
+    prefillTokenBudget: maxPrefillTokens,
+    maxBurst,
+    maxQueuedRequests: options.maxQueuedRequests,
+    maxQueuedTokens: options.maxQueuedTokens,
+    prefixCache: options.prefixCache ?? true,
+  });
+  return {
+    runner: new Runner({ decoder, scheduler, pool, fault: gpu.fault }, ports),
+    scheduler,
+    decoder,
+    pool,
+    device: gpu.info,
+    config,
+    dtype,
+    sizing,
+    weightBytes,
+    lost: gpu.device.lost,
+    close: async () => {
+      await decoder.close();
+      gpu.buffers.destroy();
+      gpu.device.destroy();
+    },
+  };
+}

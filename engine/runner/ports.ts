@@ -1,0 +1,33 @@
+import type { AdapterWeights } from "../core/adapter_weights.ts";
+import type { WeftError } from "../core/errors.ts";
+import type { Mixture, TokenEvent } from "../core/generation.ts";
+
+/** Where a runner's results go, and how it asks for what it lacks. */
+export interface RunnerPorts {
+  emit(id: string, event: TokenEvent): void;
+  /** The request ended in an error; no event follows. */
+  fail(id: string, error: WeftError): void;
+  /** Answered by `Runner.adapterArrived` or `adapterFailed`; asked once per generation at a time. */
+  requestAdapter(generation: string): void;
+  /** Milliseconds from any fixed point. */
+  now(): number;
+}
+
+/** The adapters on the GPU. */
+export interface AdapterPool {
+  /** True when all are on the GPU; then they stay until `release`. */
+  pin(generations: readonly string[]): boolean;
+  release(generations: readonly string[]): void;
+  has(generation: string): boolean;
+  /**
+   * Uploads what is given and pins everything named, or nothing: false when what is pinned leaves
+   * no room. Throws WeftError("bad_adapter") for one that can never fit.
+   */
+  place(generations: readonly string[], weights: ReadonlyMap<string, AdapterWeights>): boolean;
+  /** Sets a batch row's mixture; every generation in it must be pinned. */
+  setMixture(row: number, mixture: Mixture): void;
+  /** The ranks of a mixture added up: what the row's shrink must compute, at most. */
+  rankTotal(mixture: Mixture): number;
+  stats(): { resident: string[]; pinned: string[]; loads: number; evictions: number };
+  checkIntegrity(): void;
+}

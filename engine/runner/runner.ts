@@ -1,0 +1,225 @@
+import type { AdapterWeights } from "../core/adapter_weights.ts";
+import { WeftError } from "../core/errors.ts";
+import type { FinishReason, GeneratedToken, GenerateRequest } from "../core/generation.ts";
+import { readLogprobs, TOKEN_FAILED, TOKEN_NOTHING } from "../kernels/mod.ts";
+import type { Decoder, StepOutput } from "../model/mod.ts";
+import type { Scheduler, Sequence, StepPlan } from "../scheduler/mod.ts";
+import { ActiveRequest } from "./active_request.ts";
+import { AdapterGate } from "./adapter_gate.ts";
+import type { AdapterPool, RunnerPorts } from "./ports.ts";
+import { buildStep } from "./step_builder.ts";
+
+/** What a runner drives. */
+export interface RunnerParts {
+  decoder: Decoder;
+  scheduler: Scheduler;
+  pool: AdapterPool;
+  /** The device's first error, if it had one; see Gpu.fault. */
+  fault: () => Error | null;
+}
+
+/**
+ * Takes requests through the GPU, one step after another: admit, schedule, write what changed, run,
+ * commit, report. Everything happens between steps, so an abort takes effect within one.
+ */
+export class Runner {
+  readonly #parts: RunnerParts;
+  readonly #ports: RunnerPorts;
+  readonly #gate: AdapterGate;
+  readonly #requests = new Map<string, ActiveRequest>();
+
+  constructor(parts: RunnerParts, ports: RunnerPorts) {
+    this.#parts = parts;
+    this.#ports = ports;
+    this.#gate = new AdapterGate(parts.pool, ports);
+  }
+
+  /** Queues a request; a refusal is reported through `fail`. */
+  submit(request: GenerateRequest): void {
+    try {
+      const sequence = this.#parts.scheduler.add({
+        id: request.id,
+        promptTokens: request.promptTokens,
+        maxTokens: request.maxTokens,
+        mixtureKey: mixtureKey(request),
+      });
+      const active = new ActiveRequest(request, sequence, this.#ports.now());
+      this.#requests.set(request.id, active);
+      this.#gate.add(active);
+    } catch (error) {
+      if (!(error instanceof WeftError)) throw error;
+      this.#ports.fail(request.id, error);
+    }
+  }
+
+  /** Ends a request with reason "abort"; unknown ids are ignored, as the request may just have ended. */
+  abort(id: string): void {
+    const active = this.#requests.get(id);
+    if (active) this.#finish(active, "abort");
+  }
+
+  adapterArrived(weights: AdapterWeights): void {
+    this.#gate.arrived(weights);
+  }
+
+  adapterFailed(generation: string, error: WeftError): void {
+    for (const active of this.#gate.failed(generation)) this.#fail(active, error);
+  }
+
+  /** Runs one step; false when there is nothing that could run now. */
+  async step(): Promise<boolean> {
+    const { scheduler, decoder, pool } = this.#parts;
+    for (const { active, error } of this.#gate.admit()) this.#fail(active, error);
+    const plan = scheduler.schedule(({ id }) => this.#requests.get(id)!.ready);
+    if (!plan) return false;
+    this.#writeRows(plan);
+    const output = await decoder.run(buildStep(plan, this.#requests, pool));
+    // The device reports its errors in a later turn of the event loop: let it speak first.
+    await new Promise((resolve) => setImmediate(resolve));
+    const fault = this.#parts.fault();
+    if (fault) throw fault;
+    this.#commit(plan, output);
+    return true;
+  }
+
+  /** Requests that wait for adapters or run. */
+  get size(): number {
+    return this.#requests.size;
+  }
+
+  checkIntegrity(): void {
+    this.#parts.scheduler.checkIntegrity();
+    this.#parts.pool.checkIntegrity();
+  }
+
+  /** Brings the GPU's rows up to date with what the plan assumes. */
+  #writeRows(plan: StepPlan): void {
+    const now = this.#ports.now();
+    for (const { sequence, last } of plan.prefills) {
+      const active = this.#requests.get(sequence.id)!;
+      if (!active.started) {
+        active.markStarted(now);
+        this.#ports.emit(sequence.id, { kind: "started", cachedTokens: sequence.numCached });
+      }
+      this.#writeRow(active);
+      if (last) {
+        const position = sequence.length - 1;
+        this.#writeState(sequence, { token: 0, position, budget: 1 });
+      }
+    }
+    for (const sequence of plan.decodes) {
+      this.#writeRow(this.#requests.get(sequence.id)!);
+      this.#writeState(sequence, {
+        token: sequence.tokens[sequence.length - 1],
+        position: sequence.length - 1,
+        budget: Math.min(plan.burst, sequence.remaining),
+      });
+    }
+  }
+
+  /** What a row keeps from its admission on, and its growing block table. */
+  #writeRow(active: ActiveRequest): void {
+    const { decoder, pool } = this.#parts;
+    const { sequence, request } = active;
+    if (active.rowAdmission !== sequence.admissions) {
+      active.rowAdmission = sequence.admissions;
+      active.tableVersion = -1;
+      decoder.sampling.admit(sequence.row, {
+        sampling: request.sampling,
+        promptTokens: request.promptTokens,
+        answerTokens: sequence.tokens.subarray(sequence.numPrompt),
+        pauseTokens: [...request.stopTokens, ...request.pauseTokens],
+      });
+      pool.setMixture(sequence.row, request.mixture);
+    }
+    if (active.tableVersion !== sequence.blockTableVersion) {
+      active.tableVersion = sequence.blockTableVersion;
+      decoder.writeBlockTable(sequence.row, Uint32Array.from(sequence.blockTable));
+    }
+  }
+
+  #writeState(
+    sequence: Sequence,
+    state: { token: number; position: number; budget: number },
+  ): void {
+    const drawn = sequence.numGenerated;
+    this.#parts.decoder.sampling.setState(sequence.row, { ...state, drawn, running: true });
+  }
+
+  #commit(plan: StepPlan, output: StepOutput): void {
+    const { scheduler } = this.#parts;
+    const endings = plan.prefills.filter(({ last }) => last).map(({ sequence }) => sequence);
+    const sampled = [...plan.decodes, ...endings];
+    const drawn = new Map(sampled.map((sequence, i) => [
+      sequence,
+      this.#tokensOf(sequence, output, { index: i, count: sampled.length, burst: plan.burst }),
+    ]));
+    // A row whose logits were no numbers drew nothing; it is committed with a stand-in and failed.
+    scheduler.commit(
+      plan,
+      new Map(
+        [...drawn].map((
+          [sequence, tokens],
+        ) => [sequence, tokens?.map(({ token }) => token) ?? [0]]),
+      ),
+    );
+    const now = this.#ports.now();
+    for (const [sequence, tokens] of drawn) {
+      const active = this.#requests.get(sequence.id);
+      if (!active) continue;
+      if (!tokens) {
+        const message = `Request ${sequence.id} failed: the model's logits are not numbers`;
+        this.#fail(active, new WeftError("internal", message));
+        continue;
+      }
+      this.#ports.emit(sequence.id, { kind: "tokens", tokens });
+      const reason = active.reasonToFinish(tokens, now);
+      if (reason) this.#finish(active, reason);
+    }
+  }
+
+  /** What a row drew in a step, or null when its logits held a NaN. */
+  #tokensOf(
+    sequence: Sequence,
+    { drawn, logprobs }: StepOutput,
+    at: { index: number; count: number; burst: number },
+  ): GeneratedToken[] | null {
+    const wanted = this.#requests.get(sequence.id)?.request.sampling.logprobs ?? null;
+    const tokens: GeneratedToken[] = [];
+    for (let step = 0; step < at.burst; step++) {
+      const entry = step * at.count + at.index;
+      const token = drawn[entry];
+      if (token === TOKEN_FAILED) return null;
+      if (token === TOKEN_NOTHING) break;
+      if (wanted === null || !logprobs) {
+        tokens.push({ token });
+      } else {
+        const { drawn: own, top } = readLogprobs(logprobs, entry, wanted);
+        tokens.push({ token, logprob: own.logprob, topLogprobs: top });
+      }
+    }
+    return tokens;
+  }
+
+  #finish(active: ActiveRequest, reason: FinishReason): void {
+    const timings = active.timings(this.#ports.now());
+    this.#forget(active);
+    this.#ports.emit(active.request.id, { kind: "finished", reason, timings });
+  }
+
+  #fail(active: ActiveRequest, error: WeftError): void {
+    this.#forget(active);
+    this.#ports.fail(active.request.id, error);
+  }
+
+  #forget(active: ActiveRequest): void {
+    this.#requests.delete(active.request.id);
+    this.#parts.scheduler.finish(active.sequence);
+    this.#gate.remove(active);
+  }
+}
+
+/** Names the computation a prompt's keys and values come from: generations and exact weights. */
+function mixtureKey({ mixture }: GenerateRequest): string {
+  return mixture.map(({ generation, weight }) => `${generation}:${weight}`).join(",");
+}

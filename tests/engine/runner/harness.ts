@@ -1,0 +1,123 @@
+import { WeftError } from "../../../engine/core/errors.ts";
+import type { AdapterWeights } from "../../../engine/core/adapter_weights.ts";
+import type {
+  GeneratedToken,
+  GenerateRequest,
+  SamplingParams,
+  TokenEvent,
+} from "../../../engine/core/generation.ts";
+import { openRunner, type OpenRunner } from "../../../engine/runner/open_runner.ts";
+import type { SizingOptions } from "../../../engine/runner/sizing.ts";
+
+export const GREEDY: SamplingParams = {
+  temperature: 0,
+  topK: 0,
+  topP: 1,
+  minP: 0,
+  repetitionPenalty: 1,
+  frequencyPenalty: 0,
+  presencePenalty: 0,
+  logitBias: new Map(),
+  seed: 0,
+  logprobs: null,
+};
+
+/** What became of a request. */
+export interface Outcome {
+  events: TokenEvent[];
+  tokens: number[];
+  generated: GeneratedToken[];
+  error: WeftError | null;
+  finished: Extract<TokenEvent, { kind: "finished" }> | null;
+}
+
+/** A runner on the real device, with adapters served from memory. */
+export interface TestRunner extends OpenRunner {
+  outcomes: Map<string, Outcome>;
+  submit(request: Partial<GenerateRequest> & { id: string; promptTokens: Uint32Array }): void;
+  /** Steps until nothing is left. */
+  drain(): Promise<void>;
+}
+
+export async function withRunner(
+  modelDirectory: string,
+  options: {
+    dtype?: "f16" | "f32";
+    adapters?: ReadonlyMap<string, AdapterWeights>;
+    sizing?: SizingOptions;
+    prefillTokens?: number;
+    prefixCache?: boolean;
+  },
+  body: (test: TestRunner) => Promise<void>,
+): Promise<void> {
+  const outcomes = new Map<string, Outcome>();
+  const opened = await openRunner({
+    modelDirectory,
+    dtype: options.dtype ?? "f32",
+    sizing: { maxBatch: 8, maxModelLen: 256, ...options.sizing },
+    maxQueuedRequests: 1000,
+    maxQueuedTokens: 1e6,
+    prefillTokens: options.prefillTokens,
+    prefixCache: options.prefixCache,
+  }, {
+    now: () => performance.now(),
+    emit: (id, event) => {
+      const outcome = outcomes.get(id)!;
+      outcome.events.push(event);
+      if (event.kind === "tokens") {
+        outcome.generated.push(...event.tokens);
+        outcome.tokens.push(...event.tokens.map(({ token }) => token));
+      }
+      if (event.kind === "finished") outcome.finished = event;
+    },
+    fail: (id, error) => {
+      outcomes.get(id)!.error = error;
+    },
+    requestAdapter: (generation) =>
+      queueMicrotask(() => {
+        const weights = options.adapters?.get(generation);
+        if (weights) opened.runner.adapterArrived(weights);
+        else {
+          opened.runner.adapterFailed(
+            generation,
+            new WeftError("bad_adapter", `Cannot load adapter ${generation}: it is not here`),
+          );
+        }
+      }),
+  });
+  const test: TestRunner = {
+    ...opened,
+    outcomes,
+    submit: (request) => {
+      outcomes.set(request.id, {
+        events: [],
+        tokens: [],
+        generated: [],
+        error: null,
+        finished: null,
+      });
+      opened.runner.submit({
+        maxTokens: 16,
+        mixture: [],
+        sampling: GREEDY,
+        stopTokens: [],
+        pauseTokens: [],
+        ...request,
+      });
+    },
+    drain: async () => {
+      for (let idle = 0; opened.runner.size > 0;) {
+        const busy = await opened.runner.step();
+        idle = busy ? 0 : idle + 1;
+        if (idle > 100) throw new Error(`${opened.runner.size} requests are stuck`);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      opened.runner.checkIntegrity();
+    },
+  };
+  try {
+    await body(test);
+  } finally {
+    await opened.close();
+  }
+}
