@@ -46,6 +46,15 @@ Deno.test("when blocks are short the burst shrinks before anyone is preempted", 
   assert.deepEqual([plan.burst, plan.preempted], [6, []]);
 });
 
+Deno.test("a burst reserves nothing beyond the end of an answer", () => {
+  const scheduler = schedulerWith({ numBlocks: 4, maxBurst: 33, prefixCache: false });
+  const long = add(scheduler, "long", { prompt: 10, maxTokens: 34 });
+  const ending = add(scheduler, "ending", { prompt: 15, seed: 1, maxTokens: 2 });
+  step(scheduler);
+  assert.equal(step(scheduler).burst, 33);
+  assert.deepEqual([long.blockTable.length, ending.blockTable.length], [3, 1]);
+});
+
 Deno.test("blocks reserved for a burst that idled are taken back before anyone is preempted", () => {
   const scheduler = schedulerWith({ numBlocks: 4, maxBurst: 33, prefixCache: false });
   const paused = add(scheduler, "paused", { prompt: 10, maxTokens: 34 });

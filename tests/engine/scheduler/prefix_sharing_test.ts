@@ -54,6 +54,17 @@ Deno.test("requests in flight share computed blocks", () => {
 });
 
 Deno.test("a chunked prefill takes over what another has computed meanwhile", () => {
+  const scheduler = schedulerWith({ prefillTokenBudget: 112 });
+  const [first, second] = ["first", "second"].map((id) => add(scheduler, id, { prompt: 100 }));
+  step(scheduler); // nothing is known yet: first 100 (last), second 12
+  assert.deepEqual([second.numCached, second.numComputed], [0, 12]);
+  const [chunk] = step(scheduler).prefills;
+  assert.deepEqual([chunk.start, chunk.tokens.length, chunk.last], [96, 4, true]);
+  assert.deepEqual(second.blockTable.slice(0, 6), first.blockTable.slice(0, 6));
+  assert.equal(scheduler.stats.usedBlocks, 8);
+});
+
+Deno.test("a block computed twice is kept once", () => {
   const scheduler = schedulerWith({ prefillTokenBudget: 48 });
   const head = add(scheduler, "head", { prompt: 8, seed: 9 });
   const first = add(scheduler, "first", { prompt: 64 });
