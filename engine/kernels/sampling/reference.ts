@@ -76,20 +76,28 @@ export function candidatesReference(
     const tolerance = 1e-5 + Math.abs(edge) * 1e-6;
     kept = kept.filter(({ logWeight }) => logWeight >= edge - tolerance).map((candidate) => ({
       ...candidate,
-      certain: candidate.certain && candidate.logWeight >= edge + tolerance,
+      certain: candidate.certain &&
+        (candidate.logWeight === 0 || candidate.logWeight >= edge + tolerance),
     }));
   }
   return kept;
 }
 
-/** The hash of draw.wgsl; returns the word that is used. */
+/** Philox2x32-10 as in draw.wgsl, with seed as key and (token, index) as counter. */
+export function philoxReference(seed: number, token: number, index: number): [number, number] {
+  let key = seed >>> 0;
+  let [x, y] = [token >>> 0, index >>> 0];
+  for (let round = 0; round < 10; round++) {
+    const high = multiplyHigh(0xd256d193, x);
+    [x, y] = [(high ^ key ^ y) >>> 0, Math.imul(0xd256d193, x) >>> 0];
+    key = (key + 0x9e3779b9) >>> 0;
+  }
+  return [x, y];
+}
+
+/** The bits behind a token's score. */
 export function randomReference(seed: number, index: number, token: number): number {
-  const v = Uint32Array.of(seed, index, token, 0x57656674);
-  for (let i = 0; i < 4; i++) v[i] = Math.imul(v[i], 1664525) + 1013904223;
-  mix(v);
-  for (let i = 0; i < 4; i++) v[i] ^= v[i] >>> 16;
-  mix(v);
-  return v[0];
+  return philoxReference(seed, token, index)[0];
 }
 
 /** In (0, 1); bit for bit what the GPU computes. */
@@ -128,9 +136,9 @@ export function logprobsReference(
   return { drawn: entry(drawn), top: order.slice(0, count).map(entry) };
 }
 
-function mix(v: Uint32Array): void {
-  v[0] += Math.imul(v[1], v[3]);
-  v[1] += Math.imul(v[2], v[0]);
-  v[2] += Math.imul(v[0], v[1]);
-  v[3] += Math.imul(v[1], v[2]);
+/** Bits 32 to 63 of a product of two u32. */
+function multiplyHigh(a: number, b: number): number {
+  const lowHalf = a * (b & 0xffff);
+  const highHalf = a * (b >>> 16);
+  return Math.floor((highHalf + Math.floor(lowHalf / 65536)) / 65536);
 }

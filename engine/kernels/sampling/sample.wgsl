@@ -62,13 +62,6 @@ fn sub64(a: vec2<u32>, b: vec2<u32>) -> vec2<u32> {
 fn reaches(a: vec2<u32>, b: vec2<u32>) -> bool {
   return a.y > b.y || (a.y == b.y && a.x >= b.x);
 }
-fn multiply(a: u32, b: u32) -> vec2<u32> {
-  let low = (a & 0xffffu) * (b & 0xffffu);
-  let middle = (a >> 16u) * (b & 0xffffu) + (low >> 16u);
-  let cross = (a & 0xffffu) * (b >> 16u) + (middle & 0xffffu);
-  return vec2((cross << 16u) | (low & 0xffffu),
-    (a >> 16u) * (b >> 16u) + (middle >> 16u) + (cross >> 16u));
-}
 
 // A token's weight in units of 2^-40 of the likeliest's.
 const UNIT_LOG = -27.725887;

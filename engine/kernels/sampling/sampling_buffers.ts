@@ -70,7 +70,8 @@ export class SamplingBuffers {
     if (tallied) {
       const { tally, bias } = buildTally(vocab, { ...request, logitBias: sampling.logitBias });
       this.#write(this.tally, row, tally);
-      this.#queue.writeBuffer(this.bias, row * MAX_BIASES * 4, bias);
+      // Deno panics when asked to write nothing.
+      if (bias.length > 0) this.#queue.writeBuffer(this.bias, row * MAX_BIASES * 4, bias);
     }
     const bitmap = new Uint32Array(Math.ceil(vocab / 32));
     for (const token of request.pauseTokens) bitmap[token >>> 5] |= 1 << (token & 31);
