@@ -2,14 +2,19 @@ import type { DeviceInfo } from "../core/engine.ts";
 import type { ModelConfig } from "../core/model_config.ts";
 import { type Gpu, openGpu, Recorder } from "../gpu/mod.ts";
 import { type Dtype, KernelSet } from "../kernels/mod.ts";
-import { type ModelDirectory, openModelDirectory, plannedTensors, planWeights } from "../loader/mod.ts";
+import {
+  type ModelDirectory,
+  openModelDirectory,
+  plannedTensors,
+  planWeights,
+} from "../loader/mod.ts";
 import { LoraPool } from "../lora/mod.ts";
 import { Decoder, uploadWeights } from "../model/mod.ts";
 import { BLOCK_SIZE, Scheduler } from "../scheduler/mod.ts";
 import { usableMemory } from "./memory.ts";
 import type { AdapterPool, RunnerPorts } from "./ports.ts";
 import { Runner } from "./runner.ts";
-import { type Sizing, sizeEngine, type SizingOptions } from "./sizing.ts";
+import { sizeEngine, type Sizing, type SizingOptions } from "./sizing.ts";
 
 export interface OpenRunnerOptions {
   modelDirectory: string;

@@ -105,9 +105,9 @@ export function sizeEngine(options: SizingOptions, facts: SizingFacts): Sizing {
       "unsupported",
       `Cannot fit the model: ${bytes(facts.weightBytes)} of weights, ${
         bytes(fixed - facts.weightBytes)
-      } of adapters and activations, and ${bytes(needed)} of KV cache (contexts of ${maxModelLen}) need ${
-        bytes(fixed + needed)
-      }; there is ${
+      } of adapters and activations, and ${
+        bytes(needed)
+      } of KV cache (contexts of ${maxModelLen}) need ${bytes(fixed + needed)}; there is ${
         memoryBytes === null ? `a KV cache of ${bytes(asked)}` : bytes(memoryBytes)
       }. Lower --max-model-len, --max-batch or --max-adapters, or choose --dtype f16`,
     );
@@ -148,7 +148,10 @@ function adapterPoolBytes({ config, elementBytes }: SizingFacts, rankRows: numbe
 }
 
 /** A group's rows of A, and of B, must fit one binding. */
-function rowsThatFit({ config, elementBytes, maxBindingBytes }: SizingFacts, wanted: number): number {
+function rowsThatFit(
+  { config, elementBytes, maxBindingBytes }: SizingFacts,
+  wanted: number,
+): number {
   const groups: Projection[][] = [["q", "k", "v"], ["o"], ["gate", "up"], ["down"]];
   const widest = Math.max(...groups.flatMap((group) => {
     const shapes = group.map((projection) => projectionShape(config, projection));

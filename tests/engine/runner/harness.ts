@@ -6,7 +6,7 @@ import type {
   SamplingParams,
   TokenEvent,
 } from "../../../engine/core/generation.ts";
-import { openRunner, type OpenRunner } from "../../../engine/runner/open_runner.ts";
+import { type OpenRunner, openRunner } from "../../../engine/runner/open_runner.ts";
 import type { SizingOptions } from "../../../engine/runner/sizing.ts";
 
 export const GREEDY: SamplingParams = {

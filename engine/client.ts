@@ -1,0 +1,193 @@
+import type { AdapterWeights } from "./core/adapter_weights.ts";
+import type { Engine, EngineInfo, EngineStats } from "./core/engine.ts";
+import { WeftError } from "./core/errors.ts";
+import type { GenerateRequest, TokenEvent } from "./core/generation.ts";
+import { EventQueue } from "./event_queue.ts";
+import {
+  type EngineOptions,
+  fromErrorMessage,
+  type FromWorker,
+  type Outcome,
+  toErrorMessage,
+  type ToWorker,
+} from "./protocol.ts";
+
+export interface StartOptions extends EngineOptions {
+  /** Brings a generation's weights when a request needs them and the GPU lacks them. */
+  loadAdapter(generation: string): Promise<AdapterWeights>;
+  onProgress?(progress: { loadedBytes: number; totalBytes: number }): void;
+}
+
+const NO_STATS: EngineStats = {
+  running: 0,
+  waiting: 0,
+  waitingTokens: 0,
+  kvUsage: 0,
+  batchSize: 0,
+  steps: 0,
+  preemptions: 0,
+  promptTokens: 0,
+  cachedPromptTokens: 0,
+  generatedTokens: 0,
+  residentAdapters: [],
+  pinnedAdapters: [],
+  adapterLoads: 0,
+  adapterEvictions: 0,
+};
+
+/**
+ * Starts the engine in its worker and resolves once it can serve.
+ *
+ * @throws {WeftError} `unavailable`, `bad_model` or `unsupported`, from opening device and model.
+ */
+export async function startEngine(options: StartOptions): Promise<Engine> {
+  const { loadAdapter, onProgress, ...engineOptions } = options;
+  const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
+  const client = new EngineClient(worker, { loadAdapter, onProgress });
+  try {
+    await client.start(engineOptions);
+  } catch (error) {
+    worker.terminate();
+    throw error;
+  }
+  return client;
+}
+
+class EngineClient implements Engine {
+  readonly lost: Promise<Error>;
+  readonly #worker: Worker;
+  readonly #hooks: Pick<StartOptions, "loadAdapter" | "onProgress">;
+  readonly #queues = new Map<string, EventQueue<TokenEvent>>();
+  readonly #ready = Promise.withResolvers<EngineInfo>();
+  readonly #lostSignal = Promise.withResolvers<Error>();
+  readonly #closed = Promise.withResolvers<void>();
+  readonly #integrity: PromiseWithResolvers<void>[] = [];
+  #info: EngineInfo | null = null;
+  #stats = NO_STATS;
+  #dead: WeftError | null = null;
+
+  constructor(worker: Worker, hooks: Pick<StartOptions, "loadAdapter" | "onProgress">) {
+    this.#worker = worker;
+    this.#hooks = hooks;
+    this.lost = this.#lostSignal.promise;
+    this.#ready.promise.catch(() => {}); // Awaited by start(); a late loss is `lost`'s to tell.
+    worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#receive(data);
+    worker.onerror = (event) => {
+      event.preventDefault();
+      this.#die(new WeftError("internal", `The engine's worker failed: ${event.message}`));
+    };
+  }
+
+  async start(options: EngineOptions): Promise<void> {
+    this.#send({ kind: "start", options });
+    this.#info = await this.#ready.promise;
+  }
+
+  get info(): EngineInfo {
+    return this.#info!;
+  }
+
+  stats(): EngineStats {
+    return this.#stats;
+  }
+
+  async *generate(request: GenerateRequest, signal: AbortSignal): AsyncIterable<TokenEvent> {
+    if (this.#dead) throw this.#dead;
+    const queue = new EventQueue<TokenEvent>();
+    this.#queues.set(request.id, queue);
+    const abort = () => this.#send({ kind: "abort", id: request.id });
+    try {
+      this.#send({ kind: "generate", request });
+      if (signal.aborted) abort();
+      else signal.addEventListener("abort", abort, { once: true });
+      for await (const event of queue) {
+        yield event;
+        if (event.kind === "finished") return;
+      }
+    } finally {
+      signal.removeEventListener("abort", abort);
+      // A consumer that left early must not leave the request running.
+      if (this.#queues.delete(request.id)) abort();
+    }
+  }
+
+  checkIntegrity(): Promise<void> {
+    if (this.#dead) return Promise.reject(this.#dead);
+    const check = Promise.withResolvers<void>();
+    this.#integrity.push(check);
+    this.#send({ kind: "check_integrity" });
+    return check.promise;
+  }
+
+  async close(): Promise<void> {
+    if (!this.#dead) {
+      this.#send({ kind: "close" });
+      await this.#closed.promise;
+    }
+    this.#worker.terminate();
+  }
+
+  #send(message: ToWorker, transfer: Transferable[] = []): void {
+    if (!this.#dead) this.#worker.postMessage(message, transfer);
+  }
+
+  #receive(message: FromWorker): void {
+    switch (message.kind) {
+      case "progress":
+        this.#hooks.onProgress?.(message);
+        break;
+      case "ready":
+        this.#ready.resolve(message.info);
+        break;
+      case "step":
+        this.#stats = message.stats;
+        for (const outcome of message.outcomes) this.#deliver(outcome);
+        break;
+      case "need_adapter":
+        this.#loadAdapter(message.generation);
+        break;
+      case "integrity": {
+        const check = this.#integrity.shift();
+        if (message.error) check?.reject(fromErrorMessage(message.error));
+        else check?.resolve();
+        break;
+      }
+      case "lost":
+        this.#die(fromErrorMessage(message.error));
+        break;
+      case "closed":
+        this.#closed.resolve();
+    }
+  }
+
+  #deliver(outcome: Outcome): void {
+    const queue = this.#queues.get(outcome.id);
+    if (!queue) return;
+    if ("error" in outcome) {
+      this.#queues.delete(outcome.id);
+      queue.fail(fromErrorMessage(outcome.error));
+    } else {
+      if (outcome.event.kind === "finished") this.#queues.delete(outcome.id);
+      queue.push(outcome.event);
+    }
+  }
+
+  async #loadAdapter(generation: string): Promise<void> {
+    try {
+      const weights = await this.#hooks.loadAdapter(generation);
+      this.#send({ kind: "adapter", weights });
+    } catch (error) {
+      this.#send({ kind: "adapter_failed", generation, error: toErrorMessage(error) });
+    }
+  }
+
+  #die(error: WeftError): void {
+    this.#dead ??= error;
+    this.#ready.reject(error);
+    this.#closed.resolve();
+    this.#lostSignal.resolve(error);
+    for (const queue of this.#queues.values()) queue.fail(error);
+    for (const check of this.#integrity.splice(0)) check.reject(error);
+    this.#queues.clear();
+  }
+}

@@ -1,0 +1,154 @@
+import type { EngineInfo, EngineStats } from "./core/engine.ts";
+import { WeftError } from "./core/errors.ts";
+import {
+  type EngineOptions,
+  fromErrorMessage,
+  type FromWorker,
+  type Outcome,
+  toErrorMessage,
+  type ToWorker,
+} from "./protocol.ts";
+import { type OpenRunner, openRunner } from "./runner/mod.ts";
+
+const DEFAULT_QUEUED_REQUESTS = 1024;
+const DEFAULT_QUEUED_TOKENS = 1_000_000;
+
+/** Runs steps while there is work, sleeps while there is none, and reports once a step. */
+export class EngineLoop {
+  readonly info: EngineInfo;
+  readonly #opened: OpenRunner;
+  readonly #send: (message: FromWorker) => void;
+  readonly #outcomes: Outcome[];
+  #wake: (() => void) | null = null;
+  #messages = 0;
+  #closing = false;
+  #lost: WeftError | null = null;
+
+  private constructor(
+    opened: OpenRunner,
+    parts: { info: EngineInfo; send: (message: FromWorker) => void; outcomes: Outcome[] },
+  ) {
+    this.#opened = opened;
+    this.info = parts.info;
+    this.#send = parts.send;
+    this.#outcomes = parts.outcomes;
+    opened.lost.then(({ message, reason }) => {
+      this.#lost = new WeftError("device_lost", `The GPU device is lost (${reason}): ${message}`);
+      this.#wake?.();
+    });
+  }
+
+  static async open(
+    options: EngineOptions,
+    send: (message: FromWorker) => void,
+  ): Promise<EngineLoop> {
+    const maxQueuedRequests = options.maxQueuedRequests ?? DEFAULT_QUEUED_REQUESTS;
+    const maxQueuedTokens = options.maxQueuedTokens ?? DEFAULT_QUEUED_TOKENS;
+    const outcomes: Outcome[] = [];
+    const opened = await openRunner({
+      modelDirectory: options.modelDirectory,
+      dtype: options.dtype ?? "auto",
+      sizing: options,
+      maxQueuedRequests,
+      maxQueuedTokens,
+      onProgress: (progress) => send({ kind: "progress", ...progress }),
+    }, {
+      emit: (id, event) => outcomes.push({ id, event }),
+      fail: (id, error) => outcomes.push({ id, error: toErrorMessage(error) }),
+      requestAdapter: (generation) => send({ kind: "need_adapter", generation }),
+      now: () => performance.now(),
+    });
+    const { sizing } = opened;
+    const info: EngineInfo = {
+      device: opened.device,
+      model: opened.config,
+      dtype: opened.dtype,
+      maxModelLen: sizing.maxModelLen,
+      maxBatch: sizing.maxBatch,
+      maxAdapters: sizing.maxAdapters,
+      maxLoraRank: sizing.maxLoraRank,
+      numBlocks: sizing.numBlocks,
+      weightBytes: opened.weightBytes,
+      kvBytes: sizing.kvBytes,
+      maxQueuedRequests,
+      maxQueuedTokens,
+    };
+    return new EngineLoop(opened, { info, send, outcomes });
+  }
+
+  handle(message: Exclude<ToWorker, { kind: "start" }>): void {
+    const { runner } = this.#opened;
+    switch (message.kind) {
+      case "generate":
+        runner.submit(message.request);
+        break;
+      case "abort":
+        runner.abort(message.id);
+        break;
+      case "adapter":
+        runner.adapterArrived(message.weights);
+        break;
+      case "adapter_failed":
+        runner.adapterFailed(message.generation, fromErrorMessage(message.error));
+        break;
+      case "check_integrity":
+        this.#send({ kind: "integrity", error: this.#integrityError() });
+        break;
+      case "close":
+        this.#closing = true;
+    }
+    this.#messages++;
+    this.#wake?.();
+  }
+
+  /** Returns once closed; throws WeftError("device_lost") when the device is. */
+  async run(): Promise<void> {
+    while (!this.#closing) {
+      if (this.#lost) throw this.#lost;
+      const seen = this.#messages;
+      const busy = await this.#opened.runner.step();
+      this.#report();
+      if (!busy && seen === this.#messages) await this.#nextMessage();
+      // Messages wait for a turn of the event loop; without one an abort would never be heard.
+      else await new Promise((resolve) => setImmediate(resolve));
+    }
+    await this.#opened.close();
+  }
+
+  #nextMessage(): Promise<void> {
+    if (this.#closing || this.#lost) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#wake = () => {
+        this.#wake = null;
+        resolve();
+      };
+    });
+  }
+
+  #report(): void {
+    if (this.#outcomes.length === 0) return;
+    this.#send({ kind: "step", outcomes: this.#outcomes.splice(0), stats: this.#stats() });
+  }
+
+  #stats(): EngineStats {
+    const { scheduler, pool } = this.#opened;
+    const { numBlocks: _, usedBlocks: __, cachedBlocks: ___, ...counts } = scheduler.stats;
+    const adapters = pool.stats();
+    return {
+      ...counts,
+      residentAdapters: adapters.resident,
+      pinnedAdapters: adapters.pinned,
+      adapterLoads: adapters.loads,
+      adapterEvictions: adapters.evictions,
+    };
+  }
+
+  #integrityError() {
+    try {
+      this.#opened.runner.checkIntegrity();
+      return null;
+    } catch (error) {
+      return toErrorMessage(error);
+    }
+  }
+}

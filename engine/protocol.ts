@@ -1,0 +1,61 @@
+import type { AdapterWeights } from "./core/adapter_weights.ts";
+import type { EngineInfo, EngineStats } from "./core/engine.ts";
+import { type ErrorCode, messageOf, WeftError } from "./core/errors.ts";
+import type { GenerateRequest, TokenEvent } from "./core/generation.ts";
+import type { SizingOptions } from "./runner/mod.ts";
+
+/** How an engine is started; what is left out follows from the model and the device. */
+export interface EngineOptions extends SizingOptions {
+  /** A model in Hugging Face layout. */
+  modelDirectory: string;
+  /** "auto" is f16 where the device has it. */
+  dtype?: "f16" | "f32" | "auto";
+  /** `generate` is refused once so many requests wait. */
+  maxQueuedRequests?: number;
+  /** `generate` is refused beyond this many waiting prompt tokens. */
+  maxQueuedTokens?: number;
+}
+
+/** An error as it crosses between threads. */
+export interface ErrorMessage {
+  code: ErrorCode;
+  message: string;
+  param?: string;
+  retryAfterSeconds?: number;
+}
+
+/** From the main thread to the engine's worker. */
+export type ToWorker =
+  | { kind: "start"; options: EngineOptions }
+  | { kind: "generate"; request: GenerateRequest }
+  | { kind: "abort"; id: string }
+  | { kind: "adapter"; weights: AdapterWeights }
+  | { kind: "adapter_failed"; generation: string; error: ErrorMessage }
+  | { kind: "check_integrity" }
+  | { kind: "close" };
+
+/** From the worker to the main thread. */
+export type FromWorker =
+  | { kind: "progress"; loadedBytes: number; totalBytes: number }
+  | { kind: "ready"; info: EngineInfo }
+  | { kind: "step"; outcomes: Outcome[]; stats: EngineStats }
+  | { kind: "need_adapter"; generation: string }
+  | { kind: "integrity"; error: ErrorMessage | null }
+  | { kind: "lost"; error: ErrorMessage }
+  | { kind: "closed" };
+
+/** What became known of a request. */
+export type Outcome =
+  | { id: string; event: TokenEvent }
+  | { id: string; error: ErrorMessage };
+
+export function toErrorMessage(error: unknown): ErrorMessage {
+  if (!(error instanceof WeftError)) return { code: "internal", message: messageOf(error) };
+  const { code, message, param, retryAfterSeconds } = error;
+  return { code, message, param, retryAfterSeconds };
+}
+
+export function fromErrorMessage(error: ErrorMessage): WeftError {
+  const { param, retryAfterSeconds } = error;
+  return new WeftError(error.code, error.message, { param, retryAfterSeconds });
+}
