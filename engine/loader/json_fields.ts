@@ -34,7 +34,7 @@ export class JsonFields {
 
   /** Present at all, even as null. */
   has(name: string): boolean {
-    return Object.hasOwn(this.#object, name);
+    return Object.hasOwn(this.#object, name) && this.#object[name] !== undefined;
   }
 
   /** @throws {WeftError} `bad_model` unless the value is an integer from 1 to 2²⁶. */

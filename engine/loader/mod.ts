@@ -2,6 +2,8 @@
 export { parseModelConfig } from "./config.ts";
 export { readBias, readLinear } from "./linear_reader.ts";
 export { ModelDirectory, openModelDirectory } from "./model_directory.ts";
+export { resolveModel } from "./resolve_model.ts";
+export type { HubProgress, ResolveOptions } from "./resolve_options.ts";
 export type { ChunkData, ChunkOptions, TensorChunk } from "./tensor_reader.ts";
 export {
   type LayerSources,

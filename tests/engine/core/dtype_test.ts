@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import {
+  bf16ToF16,
   bf16ToF32,
   decodeF16,
   decodeF32,
@@ -87,6 +88,14 @@ for (const format of [HALF, BRAIN]) {
     ]);
   });
 }
+
+Deno.test("every bf16 pattern becomes the f16 that its f32 value rounds to", () => {
+  const direct = bf16ToF16(ALL_PATTERNS);
+  assert.deepEqual(direct, f32ToF16(bf16ToF32(ALL_PATTERNS)));
+  const overflowing = ALL_PATTERNS.filter((bits) => (direct[bits] & 0x7fff) === 0x7c00);
+  const smallest = Math.min(...bf16ToF32(overflowing).map(Math.abs));
+  assert.equal(smallest, 65536, "the first bf16 value beyond f16's border of 65520");
+});
 
 Deno.test("the largest finite f16 is 65504", () => {
   assert.equal(f16ToF32(Uint16Array.of(0x7bff))[0], F16_MAX);
