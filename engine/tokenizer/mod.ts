@@ -2,5 +2,6 @@
 export { CHAT_ROLES, type ChatMessage, type ChatRole } from "./chat_messages.ts";
 export type { DetokenizeOptions, Detokenizer } from "./detokenizer.ts";
 export type { EncodeOptions } from "./encoder.ts";
+export { loadTokenizer } from "./load.ts";
 export { StopMatcher, type StopResult } from "./stop_matcher.ts";
-export { type ChatOptions, loadTokenizer, type TextTokenizer } from "./tokenizer.ts";
+export type { ChatOptions, TextTokenizer } from "./tokenizer.ts";

@@ -1,14 +1,11 @@
-import type { PreTrainedTokenizer } from "@huggingface/transformers";
-import { messageOf, WeftError } from "../core/errors.ts";
+import { WeftError } from "../core/errors.ts";
 import { type ChatMessage, templateMessages } from "./chat_messages.ts";
-import { ChatTemplate } from "./chat_template.ts";
-import { readDecoder } from "./decoder.ts";
+import type { ChatTemplate } from "./chat_template.ts";
 import { type DetokenizeOptions, Detokenizer } from "./detokenizer.ts";
-import { type EncodeOptions, Encoder } from "./encoder.ts";
+import type { EncodeOptions, Encoder } from "./encoder.ts";
 import { PauseTokens } from "./pause_tokens.ts";
-import { SpecialGuard } from "./special_guard.ts";
-import { readTokenizerFiles } from "./tokenizer_files.ts";
-import { Vocabulary } from "./vocabulary.ts";
+import type { SpecialGuard } from "./special_guard.ts";
+import type { Vocabulary } from "./vocabulary.ts";
 
 export interface ChatOptions {
   /** End with the beginning of the assistant's turn (default true). */
@@ -56,91 +53,10 @@ export interface TextTokenizer {
   close(): void;
 }
 
-/** Names under which templates see the special tokens' texts. */
-const TOKEN_NAMES = [
-  "bos_token",
-  "eos_token",
-  "unk_token",
-  "sep_token",
-  "pad_token",
-  "cls_token",
-  "mask_token",
-];
-
-/**
- * Loads the tokenizer of a Hugging Face model directory: `tokenizer.json`, `tokenizer_config.json` and
- * `chat_template.jinja` if it is there. Reads nothing else and needs no network.
- *
- * @throws WeftError `bad_model`, or `unsupported` for a decoder that cannot stream
- */
-export async function loadTokenizer(directory: string): Promise<TextTokenizer> {
-  const [files, library] = await Promise.all([
-    readTokenizerFiles(directory),
-    importLibrary(),
-  ]);
-  const { tokenizer: json, config, chatTemplate: source } = files;
-  const variables = tokenTexts(config);
-  // The worker starts while this thread builds the tables.
-  const loading = source === null ? null : ChatTemplate.load(source, { variables });
-  loading?.catch(() => {});
-  try {
-    const plan = readDecoder(json.decoder);
-    const tokenizer = build(library, { json, config, directory });
-    const texts: string[] = [];
-    for (const [text, id] of tokenizer.get_vocab()) texts[id] = text;
-    const special = new Set(tokenizer.all_special_ids as number[]);
-    const vocabulary = new Vocabulary(texts, { special, plan });
-    const eos = texts.indexOf(variables.eos_token);
-    return new LoadedTokenizer(directory, {
-      encoder: new Encoder(tokenizer),
-      vocabulary,
-      template: await loading,
-      guard: new SpecialGuard([...special].map((id) => texts[id])),
-      eosTokenIds: eos < 0 ? [] : [eos],
-    });
-  } catch (error) {
-    loading?.then((template) => template.close(), () => {});
-    throw error;
-  }
-}
-
-type Library = typeof import("@huggingface/transformers");
-
-/** The web build: Deno would resolve the package itself to its Node build, which is native code. */
-async function importLibrary(): Promise<Library> {
-  return await import("@huggingface/transformers/web") as unknown as Library;
-}
-
-function build(
-  { PreTrainedTokenizer }: Library,
-  source: { json: object; config: object; directory: string },
-): PreTrainedTokenizer {
-  try {
-    // A parsed file goes in directly: AutoTokenizer would fetch it, and the class it picks changes the padding side only.
-    return new PreTrainedTokenizer(source.json, source.config);
-  } catch (error) {
-    throw new WeftError(
-      "bad_model",
-      `Cannot use the tokenizer in "${source.directory}": ${messageOf(error)}`,
-      { cause: error },
-    );
-  }
-}
-
-/** `{ bos_token: "<s>", … }`; a token may be spelled as text or as an object with its `content`. */
-function tokenTexts(config: Record<string, unknown>): Record<string, string> {
-  const texts: Record<string, string> = {};
-  for (const name of TOKEN_NAMES) {
-    const value = config[name];
-    const text = typeof value === "object" && value !== null && "content" in value
-      ? value.content
-      : value;
-    if (typeof text === "string") texts[name] = text;
-  }
-  return texts;
-}
-
-interface Parts {
+/** What a loaded tokenizer is made of. */
+export interface TokenizerParts {
+  /** The model's directory, for messages. */
+  directory: string;
   encoder: Encoder;
   vocabulary: Vocabulary;
   template: ChatTemplate | null;
@@ -148,19 +64,17 @@ interface Parts {
   eosTokenIds: readonly number[];
 }
 
-class LoadedTokenizer implements TextTokenizer {
+export class LoadedTokenizer implements TextTokenizer {
   readonly vocabSize: number;
   readonly eosTokenIds: readonly number[];
   readonly hasChatTemplate: boolean;
-  readonly #directory: string;
-  readonly #parts: Parts;
+  readonly #parts: TokenizerParts;
   readonly #pauseTokens: PauseTokens;
 
-  constructor(directory: string, parts: Parts) {
+  constructor(parts: TokenizerParts) {
     this.vocabSize = parts.vocabulary.size;
     this.eosTokenIds = parts.eosTokenIds;
     this.hasChatTemplate = parts.template !== null;
-    this.#directory = directory;
     this.#parts = parts;
     this.#pauseTokens = new PauseTokens(parts.vocabulary);
   }
@@ -218,11 +132,11 @@ class LoadedTokenizer implements TextTokenizer {
     messages: readonly ChatMessage[],
     options: ChatOptions,
   ): Promise<{ text: string; mark: string }> {
-    const { template, guard } = this.#parts;
+    const { directory, template, guard } = this.#parts;
     if (template === null) {
       throw new WeftError(
         "unsupported",
-        `Cannot chat: the model in "${this.#directory}" has no chat template (tokenizer_config.json's ` +
+        `Cannot chat: the model in "${directory}" has no chat template (tokenizer_config.json's ` +
           `chat_template or chat_template.jinja); use /v1/completions`,
       );
     }
