@@ -1,0 +1,7 @@
+/** Text at the engine's edge: tokens, chat templates, streaming text and stop strings. */
+export { CHAT_ROLES, type ChatMessage, type ChatRole } from "./chat_messages.ts";
+export type { DetokenizeOptions, Detokenizer } from "./detokenizer.ts";
+export type { EncodeOptions } from "./encoder.ts";
+export { loadTokenizer } from "./load.ts";
+export { StopMatcher, type StopResult } from "./stop_matcher.ts";
+export type { ChatOptions, TextTokenizer } from "./tokenizer.ts";
