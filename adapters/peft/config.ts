@@ -4,6 +4,8 @@ import { quote, refuse } from "./refuse.ts";
 import { refuseUnsupported } from "./unsupported.ts";
 
 export const MAX_CONFIG_BYTES = 1_000_000;
+/** Enough to give every projection of a 290-layer model its own rank. */
+export const MAX_PATTERNS = 2048;
 
 /** Modules by name: each name stands for itself and for every module that ends with it after a dot. */
 export interface NameList {
@@ -151,8 +153,12 @@ function parsePatterns(
 ): ReadonlyMap<string, number> {
   if (value === undefined || value === null) return new Map();
   if (!isObject(value)) throw refuse(`its ${key} is ${quote(value)}; an object is needed`);
+  const entries = Object.entries(value);
+  if (entries.length > MAX_PATTERNS) {
+    throw refuse(`its ${key} has ${entries.length} entries; at most ${MAX_PATTERNS} are allowed`);
+  }
   return new Map(
-    Object.entries(value).map(([name, entry]) => [name, parse(entry, `${key}[${quote(name)}]`)]),
+    entries.map(([name, entry]) => [name, parse(entry, `${key}[${quote(name)}]`)]),
   );
 }
 

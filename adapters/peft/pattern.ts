@@ -3,8 +3,8 @@ import { quote, refuse } from "./refuse.ts";
 
 /** A pattern that lists every module of a 100-layer model by name has some 30,000 characters. */
 export const MAX_PATTERN_LENGTH = 65_536;
-/** About half a second. Real patterns take thousands of steps; only a hostile one comes near. */
-export const MATCH_STEPS = 10_000_000;
+/** About a third of a second. A thousand patterns over a deep model take a fifth of it. */
+export const MATCH_STEPS = 2_000_000;
 
 /** Steps left to all patterns of one adapter together. */
 export interface MatchBudget {
@@ -60,9 +60,9 @@ export class Pattern {
     const possible = width === undefined
       ? starts
       : starts.filter((at) => at + width === name.length);
-    if (possible.length === 0) return false;
-    const match = new Match(name, this.#budget);
-    const found = match.step(this.#root, possible).includes(name.length);
+    this.#budget.steps--;
+    const found = possible.length > 0 &&
+      new Match(name, this.#budget).step(this.#root, possible).includes(name.length);
     if (this.#budget.steps < 0) throw refusePattern(this.#source, "takes too many steps to match");
     return found;
   }
@@ -84,8 +84,9 @@ class Match {
     if (starts.length === 1) return this.#ends(node, starts[0]);
     const ends = new Set<number>();
     for (const start of starts) {
-      for (const end of this.#ends(node, start)) ends.add(end);
-      this.#budget.steps -= ends.size;
+      const reached = this.#ends(node, start);
+      for (const end of reached) ends.add(end);
+      this.#budget.steps -= reached.length;
     }
     return [...ends].sort((a, b) => a - b);
   }

@@ -38,9 +38,7 @@ export function resolveTargets(
 ): TargetModule[] {
   const budget: MatchBudget = { steps: MATCH_STEPS };
   const isTarget = targetTest(config, budget);
-  const embeddings = EMBEDDINGS.filter((name) =>
-    isTarget(name) && !(config.targets.kind === "all-linear" && name === "lm_head")
-  );
+  const embeddings = EMBEDDINGS.filter(isTarget);
   if (embeddings.length > 0) {
     throw refuse(
       `it targets ${summarise(embeddings)}; only attention and MLP projections can be adapted`,
@@ -74,8 +72,8 @@ function targetTest(config: PeftConfig, budget: MatchBudget): NameTest {
 }
 
 function includeTest({ targets, layers }: PeftConfig, budget: MatchBudget): NameTest {
-  // An embedding is no linear layer.
-  if (targets.kind === "all-linear") return (name) => name !== "model.embed_tokens";
+  // An embedding is no linear layer, and PEFT leaves the head out.
+  if (targets.kind === "all-linear") return (name) => !EMBEDDINGS.includes(name);
   const isNamed = nameTest(targets, budget);
   if (targets.kind === "pattern" || layers === undefined) return isNamed;
   const isInLayers = layerTest(layers, budget);
