@@ -34,7 +34,7 @@ export function chatRoutes(deps: AppDeps): Hono<AppEnv> {
     });
     return await respond(c, deps, {
       fields: body,
-      plan: { ...shared, id, prompts: [prompt], maxTokens: [budget] },
+      plan: { ...shared, id, prompts: [prompt], maxTokens: [budget], continuation: false },
       shape: new ChatShape({ id, body, ignored, deps }),
     });
   });

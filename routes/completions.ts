@@ -43,7 +43,13 @@ export function completionRoutes(deps: AppDeps): Hono<AppEnv> {
     const echo = body.echo === true ? prompts.map(({ text }) => text()) : null;
     return await respond(c, deps, {
       fields: body,
-      plan: { ...shared, id, prompts: prompts.map(({ tokens }) => tokens), maxTokens },
+      plan: {
+        ...shared,
+        id,
+        prompts: prompts.map(({ tokens }) => tokens),
+        maxTokens,
+        continuation: true,
+      },
       shape: new CompletionShape({ id, body, ignored, deps, echo }),
     });
   });
@@ -85,5 +91,5 @@ function encodePrompts(
 
 function decode(tokens: readonly number[], tokenizer: TextTokenizer): string {
   const detokenizer = tokenizer.detokenizer();
-  return tokens.map((token) => detokenizer.push(token)).join("") + detokenizer.end();
+  return tokens.map((token) => detokenizer.push(token)).join("") + detokenizer.flush();
 }

@@ -3,6 +3,9 @@ import { WeftError } from "../engine/core/errors.ts";
 /** `ready` takes requests, `draining` finishes the running ones, `lost` can do neither. */
 export type LifecycleState = "ready" | "draining" | "lost";
 
+/** Time for answers cut off at the deadline to say so to their clients, in milliseconds. */
+const GRACE_MS = 2000;
+
 /** Whether the server takes requests, and which generations still run. */
 export class Lifecycle {
   #state: LifecycleState = "ready";
@@ -47,18 +50,18 @@ export class Lifecycle {
 
   /**
    * Refuses new generations at once and resolves when the running ones have ended: by themselves
-   * within `deadlineMs`, or ended by the deadline signal. True means none had to be ended.
+   * within `deadlineMs`, or ended by the deadline signal. A client that does not read its stream cannot
+   * be told of the end, so after a grace time it is waited for no longer. True means that every
+   * generation ended by itself.
    */
   async drain(deadlineMs: number): Promise<boolean> {
     if (this.#state === "ready") this.#state = "draining";
-    const timer = setTimeout(() => {
-      this.#deadline.abort(
-        new WeftError("unavailable", "The server shut down before this answer was complete"),
-      );
-    }, deadlineMs);
-    await this.idle();
-    clearTimeout(timer);
-    return !this.#deadline.signal.aborted;
+    if (await this.#idleWithin(deadlineMs)) return true;
+    this.#deadline.abort(
+      new WeftError("unavailable", "The server shut down before this answer was complete"),
+    );
+    await this.#idleWithin(GRACE_MS);
+    return false;
   }
 
   /** The device is gone: nothing new is taken. Running generations end by the engine's own error. */
@@ -66,10 +69,13 @@ export class Lifecycle {
     this.#state = "lost";
   }
 
-  /** Resolves when no generation runs. */
-  async idle(): Promise<void> {
-    if (this.#running === 0) return;
+  async #idleWithin(ms: number): Promise<boolean> {
+    if (this.#running === 0) return true;
     this.#idle ??= Promise.withResolvers<void>();
-    await this.#idle.promise;
+    const timeout = Promise.withResolvers<void>();
+    const timer = setTimeout(timeout.resolve, ms);
+    await Promise.race([this.#idle.promise, timeout.promise]);
+    clearTimeout(timer);
+    return this.#running === 0;
   }
 }

@@ -17,7 +17,7 @@ export interface ChatTurn {
 export interface Detokenizer {
   push(token: number): string;
   /** The text still held back, once no token follows. */
-  end(): string;
+  flush(): string;
 }
 
 export interface TextTokenizer {
@@ -25,7 +25,8 @@ export interface TextTokenizer {
   encode(text: string): Uint32Array;
   /** The conversation through the chat template, ready for the assistant's answer. */
   encodeChat(turns: readonly ChatTurn[]): Uint32Array;
-  detokenizer(): Detokenizer;
+  /** `continuation`: the tokens follow other text, so a leading space is theirs to keep. */
+  detokenizer(options?: { continuation?: boolean }): Detokenizer;
   /** The bytes a token stands for; empty for special tokens. */
   tokenBytes(token: number): Uint8Array;
   /** Tokens whose text could complete one of the stop strings. */

@@ -115,8 +115,8 @@ class ChoiceDecoder {
   /** Everything held back; nothing after a stop string. */
   end(): Shown {
     if (this.stopped) return { text: "", tokens: [] };
-    let text = this.#match(this.#detokenizer.end());
-    if (!this.stopped) text += this.#matcher.end();
+    let text = this.#match(this.#detokenizer.flush());
+    if (!this.stopped) text += this.#matcher.flush();
     const shown = this.#show(text);
     if (!this.stopped) shown.tokens.push(...this.#waiting.splice(0).map(({ token }) => token));
     return shown;

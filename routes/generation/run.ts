@@ -18,6 +18,8 @@ export interface GenerationPlan {
   sampling: SamplingParams;
   stops: readonly string[];
   stopTokens: readonly number[];
+  /** The answer goes on with the prompt's text instead of standing by itself. */
+  continuation: boolean;
 }
 
 /** What a whole run used. */
@@ -108,7 +110,7 @@ function startChoice(plan: GenerationPlan, start: ChoiceStart): AsyncIterable<Ch
   }, AbortSignal.any([signal, stop.signal]));
   return decodeChoice(events, {
     index,
-    detokenizer: tokenizer.detokenizer(),
+    detokenizer: tokenizer.detokenizer({ continuation: plan.continuation }),
     stops: plan.stops,
     stopTokens: plan.stopTokens,
     abort: () => stop.abort(),

@@ -34,7 +34,7 @@ export class StopMatcher {
   }
 
   /** What was held back, when no text follows. */
-  end(): string {
+  flush(): string {
     const held = this.#held;
     this.#held = "";
     return held;
