@@ -1,0 +1,37 @@
+import type { EngineInfo } from "./engine/core/engine.ts";
+
+export interface BannerOptions {
+  info: EngineInfo;
+  modelName: string;
+  adapters: readonly string[];
+  url: string;
+  /** Bearer keys are asked for. */
+  locked: boolean;
+}
+
+/** What a person sees when the server is ready: what runs, where, and a line to try. */
+export function banner({ info, modelName, adapters, url, locked }: BannerOptions): string {
+  const { device, dtype, maxModelLen, maxBatch } = info;
+  const gpu = device.description || [device.vendor, device.architecture].join(" ").trim() || "?";
+  const names = adapters.slice(0, 3).join(", ") + (adapters.length > 3 ? ", …" : "");
+  const tryModel = adapters[0] ?? modelName;
+  const body = JSON.stringify({
+    model: tryModel,
+    messages: [{ role: "user", content: "Hello!" }],
+    stream: true,
+  });
+  return [
+    `GPU       ${gpu}${device.isFallback ? " (software driver)" : ""}`,
+    `Model     ${modelName}, ${dtype}, context ${maxModelLen}, batch ${maxBatch}`,
+    `Adapters  ${adapters.length}${adapters.length > 0 ? `: ${names}` : ""}`,
+    `Ready at  ${url}`,
+    "",
+    `Try       curl -N ${url}/v1/chat/completions -H 'content-type: application/json' \\`,
+    ...(locked ? ["            -H 'authorization: Bearer <key>' \\"] : []),
+    `            -d ${shellQuote(body)}`,
+  ].join("\n");
+}
+
+function shellQuote(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}

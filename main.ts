@@ -1,0 +1,142 @@
+/** Starts the server: reads the configuration, makes the parts, wires them, serves until told to stop. */
+import { banner } from "./banner.ts";
+import { type Config, readConfig, VERSION } from "./config.ts";
+import type { AdapterWeights } from "./engine/core/adapter_weights.ts";
+import type { Engine } from "./engine/core/engine.ts";
+import { messageOf } from "./engine/core/errors.ts";
+import {
+  type AdapterCatalog,
+  createApp,
+  createLogger,
+  createMetrics,
+  Lifecycle,
+  type LogFields,
+  type LogLevel,
+  MAX_BODY_BYTES,
+  type TextTokenizer,
+} from "./routes/mod.ts";
+import { serve } from "./server.ts";
+
+// TODO(merge): import these three from engine/mod.ts, engine/tokenizer/mod.ts and adapters/mod.ts.
+interface Parts {
+  startEngine(options: {
+    modelDirectory: string;
+    dtype: Config["dtype"];
+    maxBatch: number | null;
+    maxModelLen: number | null;
+    kvMemoryBytes: number | null;
+    maxAdapters: number | null;
+    maxLoraRank: number | null;
+    maxQueuedRequests: number;
+    maxQueuedTokens: number;
+    loadAdapter: (generation: string) => Promise<AdapterWeights>;
+    log: (level: LogLevel, event: string, fields?: LogFields) => void;
+  }): Promise<Engine>;
+  loadTokenizer(modelDirectory: string): Promise<TextTokenizer>;
+  openAdapters(directories: readonly string[]): Promise<
+    AdapterCatalog & { weights(generation: string): Promise<AdapterWeights> }
+  >;
+}
+declare const parts: Parts;
+
+/** The exit code of a shell command that a signal ended: 128 + the signal's number. */
+const SIGNAL_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
+
+async function run(config: Config): Promise<number> {
+  const logger = createLogger({
+    level: config.logLevel,
+    format: config.logFormat,
+    write: (line) => console.error(line),
+  });
+  const [tokenizer, adapters] = await Promise.all([
+    parts.loadTokenizer(config.model),
+    parts.openAdapters(config.adapters),
+  ]);
+  const engine = await parts.startEngine({
+    modelDirectory: config.model,
+    dtype: config.dtype,
+    maxBatch: config.maxBatch,
+    maxModelLen: config.maxModelLen,
+    kvMemoryBytes: config.kvMemoryBytes,
+    maxAdapters: config.maxAdapters,
+    maxLoraRank: config.maxLoraRank,
+    maxQueuedRequests: config.maxQueuedRequests,
+    maxQueuedTokens: config.maxQueuedTokens,
+    loadAdapter: (generation) => adapters.weights(generation),
+    log: (level, event, fields) => logger.log(level, event, fields),
+  });
+  const lifecycle = new Lifecycle();
+  const app = createApp({
+    engine,
+    tokenizer,
+    adapters,
+    settings: {
+      modelName: config.servedModelName,
+      modelSource: config.model,
+      apiKeys: config.apiKeys,
+      corsOrigins: config.corsOrigins,
+      maxBodyBytes: MAX_BODY_BYTES,
+    },
+    lifecycle,
+    metrics: createMetrics({ stats: () => engine.stats(), lifecycle, version: VERSION }),
+    logger,
+    clock: { now: () => performance.now(), epochSeconds: () => Math.floor(Date.now() / 1000) },
+  });
+  const code = await serve({
+    fetch: (request) => app.fetch(request),
+    engine,
+    lifecycle,
+    logger,
+    host: config.host,
+    port: config.port,
+    drainMs: config.drainSeconds * 1000,
+    stop: stopOnSignals(),
+    onListen: (url) =>
+      console.log(banner({
+        info: engine.info,
+        modelName: config.servedModelName,
+        adapters: adapters.list().map(({ name }) => name),
+        url,
+        locked: config.apiKeys.length > 0,
+      })),
+  });
+  if (code === 0) await engine.close();
+  return code;
+}
+
+/**
+ * Aborted by the first SIGTERM or SIGINT; the second ends the process at once. Until it is called, and
+ * so while the parts are made, the first does.
+ */
+function stopOnSignals(): AbortSignal {
+  const stop = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, () => {
+      if (stop.signal.aborted) Deno.exit(SIGNAL_CODES[signal]);
+      stop.abort();
+    });
+  }
+  return stop.signal;
+}
+
+async function main(): Promise<number> {
+  let command;
+  try {
+    command = readConfig(Deno.args, (name) => Deno.env.get(name));
+  } catch (error) {
+    console.error(`weft: ${messageOf(error)}`);
+    return 2;
+  }
+  if (command.kind === "print") {
+    console.log(command.text);
+    return 0;
+  }
+  try {
+    return await run(command.config);
+  } catch (error) {
+    console.error(`weft: ${messageOf(error)}`);
+    return 1;
+  }
+}
+
+if (import.meta.main) Deno.exit(await main());

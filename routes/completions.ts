@@ -1,0 +1,95 @@
+import { Hono } from "hono";
+import { readJsonObject } from "./body.ts";
+import { ApiError } from "./errors.ts";
+import { answerBudget } from "./generation/admission.ts";
+import { newId, sharedPlan } from "./generation/plan.ts";
+import { respond } from "./generation/respond.ts";
+import { CompletionShape } from "./completion_shape.ts";
+import { requireToken } from "./generation/sampling.ts";
+import { DEFAULT_COMPLETION_TOKENS, MAX_CHOICES } from "./limits.ts";
+import type { AppDeps, TextTokenizer } from "./ports.ts";
+import type { AppEnv } from "./request_record.ts";
+import { type CompletionBody, completionSchema, promptList } from "./schema/completions.ts";
+import { parseBody } from "./schema/parse.ts";
+import { ignoredFields, refuseUnsupported } from "./schema/unsupported.ts";
+
+/** `POST /v1/completions`. */
+export function completionRoutes(deps: AppDeps): Hono<AppEnv> {
+  const { engine: { info }, settings, tokenizer } = deps;
+  return new Hono<AppEnv>().post("/v1/completions", async (c) => {
+    const raw = await readJsonObject(c.req.raw, { maxBytes: settings.maxBodyBytes });
+    refuseUnsupported(raw);
+    const body = parseBody(completionSchema, raw);
+    refuseUnsupportedEcho(body);
+    const ignored = ignoredFields(raw, completionSchema.shape);
+    if (ignored.length > 0) c.get("record").ignoredFields = ignored.join(",");
+    const id = newId("cmpl");
+    const shared = sharedPlan(body, { logprobs: body.logprobs ?? null, info });
+    const prompts = encodePrompts(body, { tokenizer, vocabSize: info.model.vocabSize });
+    if (prompts.length * shared.n > MAX_CHOICES) {
+      throw new ApiError(
+        "invalid_request",
+        `${prompts.length} prompts with "n" ${shared.n} are ${prompts.length * shared.n} ` +
+          `answers: at most ${MAX_CHOICES} are allowed in one request`,
+        { param: "n" },
+      );
+    }
+    const maxTokens = prompts.map(({ tokens, param }) =>
+      answerBudget(tokens, body.max_tokens ?? DEFAULT_COMPLETION_TOKENS, {
+        maxModelLen: info.maxModelLen,
+        param,
+      })
+    );
+    const echo = body.echo === true ? prompts.map(({ text }) => text()) : null;
+    return await respond(c, deps, {
+      fields: body,
+      plan: {
+        ...shared,
+        id,
+        prompts: prompts.map(({ tokens }) => tokens),
+        maxTokens,
+        continuation: true,
+      },
+      shape: new CompletionShape({ id, body, ignored, deps, echo }),
+    });
+  });
+}
+
+function refuseUnsupportedEcho({ echo, logprobs }: CompletionBody): void {
+  if (echo !== true || typeof logprobs !== "number") return;
+  throw new ApiError(
+    "unsupported",
+    'This server computes no log-probabilities of the prompt: "echo" and "logprobs" cannot be ' +
+      "combined",
+    { param: "logprobs" },
+  );
+}
+
+interface EncodedPrompt {
+  tokens: Uint32Array;
+  /** The field it came from. */
+  param: string;
+  /** The prompt as text, for `echo`. */
+  text: () => string;
+}
+
+function encodePrompts(
+  body: CompletionBody,
+  { tokenizer, vocabSize }: { tokenizer: TextTokenizer; vocabSize: number },
+): EncodedPrompt[] {
+  const prompts = promptList(body.prompt);
+  const nested = Array.isArray(body.prompt) && typeof body.prompt[0] !== "number";
+  return prompts.map((prompt, p) => {
+    const param = nested ? `prompt[${p}]` : "prompt";
+    if (typeof prompt === "string") {
+      return { tokens: tokenizer.encode(prompt), param, text: () => prompt };
+    }
+    prompt.forEach((token, i) => requireToken(token, { vocabSize, param: `${param}[${i}]` }));
+    return { tokens: Uint32Array.from(prompt), param, text: () => decode(prompt, tokenizer) };
+  });
+}
+
+function decode(tokens: readonly number[], tokenizer: TextTokenizer): string {
+  const detokenizer = tokenizer.detokenizer();
+  return tokens.map((token) => detokenizer.push(token)).join("") + detokenizer.flush();
+}

@@ -1,0 +1,107 @@
+import { ApiError, describeError, replyTo } from "../errors.ts";
+import type { AppDeps } from "../ports.ts";
+import type { AppContext } from "../request_record.ts";
+import type { GenerationFields } from "../schema/common.ts";
+import { sseResponse } from "../sse.ts";
+import { pinMixture, type PinnedMixture } from "./mixture.ts";
+import { type GenerationPlan, type RunEvent, runPlan } from "./run.ts";
+import { collect, type ResponseShape } from "./shape.ts";
+
+/** The status in log and metrics for a client that went away; none is sent. */
+const CLIENT_CLOSED = 499;
+
+export interface Generation {
+  fields: GenerationFields;
+  plan: GenerationPlan;
+  shape: ResponseShape;
+}
+
+/**
+ * Runs a checked request and answers it, as a stream or whole. The request counts as running, and
+ * its adapters stay pinned, until the engine has let go of it, however it ends.
+ */
+export async function respond(
+  c: AppContext,
+  deps: AppDeps,
+  { fields, plan, shape }: Generation,
+): Promise<Response> {
+  const record = c.get("record");
+  record.model = fields.model;
+  record.stream = fields.stream ?? false;
+  const leave = deps.lifecycle.enter();
+  const client = new AbortController();
+  // PLATFORM.md: this signal also aborts after a success, when there is nothing left to abort.
+  const goAway = () => client.abort(new ClientGone());
+  const requestSignal = c.req.raw.signal;
+  if (requestSignal.aborted) goAway();
+  else requestSignal.addEventListener("abort", goAway, { once: true });
+  const signal = AbortSignal.any([client.signal, deps.lifecycle.deadline]);
+
+  async function* run(pinned: PinnedMixture): AsyncGenerator<RunEvent, void> {
+    try {
+      yield* runPlan(plan, { deps, pinned, record, signal });
+    } finally {
+      end(pinned);
+    }
+  }
+
+  function end(pinned?: PinnedMixture): void {
+    requestSignal.removeEventListener("abort", goAway);
+    pinned?.release();
+    leave();
+  }
+
+  let pinned: PinnedMixture;
+  try {
+    pinned = await pinMixture(fields, deps, signal);
+  } catch (error) {
+    end();
+    throw error;
+  }
+  record.adapters = pinned.adapters.map(({ id, weight }) => `${id}:${weight}`).join(",") ||
+    undefined;
+
+  const events = run(pinned);
+  if (!record.stream) {
+    const { choices, summary } = await collect(events);
+    return c.json(shape.whole(choices, summary));
+  }
+
+  // Until the engine has taken the request in, a refusal can still become a status.
+  const first = await events.next();
+  record.deferred = true;
+  let status = 200;
+  return sseResponse(chunksOf(first, events, shape), {
+    onError(error) {
+      const reply = replyTo(error, record.id);
+      status = reply.status;
+      record.error = describeError(error);
+      return reply.body;
+    },
+    onCancel() {
+      status = CLIENT_CLOSED;
+      goAway();
+    },
+    async onEnd() {
+      // A stream cancelled before its first pull has not touched the run yet.
+      await events.return();
+      record.complete(status);
+    },
+  });
+}
+
+async function* chunksOf(
+  first: IteratorResult<RunEvent, void>,
+  rest: AsyncIterable<RunEvent>,
+  shape: ResponseShape,
+): AsyncGenerator<object, void> {
+  if (!first.done) yield* shape.chunks(first.value);
+  for await (const event of rest) yield* shape.chunks(event);
+}
+
+/** Nobody reads this: the one it would tell has gone. */
+class ClientGone extends ApiError {
+  constructor() {
+    super("unavailable", "The client closed the connection", { status: CLIENT_CLOSED as 400 });
+  }
+}

@@ -1,0 +1,169 @@
+import type { SamplingParams, Timings } from "../../engine/core/generation.ts";
+import type { AppDeps } from "../ports.ts";
+import type { RequestRecord } from "../request_record.ts";
+import { type ChoiceEvent, decodeChoice } from "./choice.ts";
+import { merge } from "./merge.ts";
+import type { AppliedAdapter, PinnedMixture } from "./mixture.ts";
+import { choiceSeed } from "./sampling.ts";
+
+/** A checked request: what to generate for each of its prompts. */
+export interface GenerationPlan {
+  /** The answer's id, constant over all its chunks. */
+  id: string;
+  prompts: readonly Uint32Array[];
+  /** Answers per prompt; choice `p * n + i` is prompt p's i-th. */
+  n: number;
+  /** Per prompt, tokens to generate at most. */
+  maxTokens: readonly number[];
+  sampling: SamplingParams;
+  stops: readonly string[];
+  stopTokens: readonly number[];
+  /** The answer goes on with the prompt's text instead of standing by itself. */
+  continuation: boolean;
+}
+
+/** What a whole run used. */
+export interface RunSummary {
+  promptTokens: number;
+  cachedTokens: number;
+  completionTokens: number;
+  adapters: readonly AppliedAdapter[];
+  /** The longest of the choices' stages, in milliseconds. */
+  timings: Timings & { fetch_ms: number };
+}
+
+/** A choice's event; the last `finished` brings the summary. */
+export type RunEvent =
+  | Exclude<ChoiceEvent, { kind: "finished" }>
+  | (Extract<ChoiceEvent, { kind: "finished" }> & { summary: RunSummary | null });
+
+export interface RunOptions {
+  deps: AppDeps;
+  pinned: PinnedMixture;
+  record: RequestRecord;
+  /** Aborted when the client goes away or the server must stop. */
+  signal: AbortSignal;
+}
+
+/**
+ * Runs all choices of a plan together. Ending the iteration early, or an error of any choice, aborts
+ * every engine request; the iteration is over only when the engine has let go of them all.
+ */
+export async function* runPlan(
+  plan: GenerationPlan,
+  options: RunOptions,
+): AsyncGenerator<RunEvent, void> {
+  const { pinned, record, deps: { metrics } } = options;
+  const tally = new Tally(plan, options);
+  const all = new AbortController();
+  const signal = AbortSignal.any([options.signal, all.signal]);
+  try {
+    const choices = plan.prompts.flatMap((_, prompt) =>
+      Array.from(
+        { length: plan.n },
+        (_, i) => startChoice(plan, { prompt, i, signal, tally, options }),
+      )
+    );
+    let open = choices.length;
+    for await (const event of merge(choices, () => all.abort())) {
+      if (event.kind === "started") tally.started(event);
+      if (event.kind !== "finished") {
+        yield event;
+        continue;
+      }
+      tally.finished(event.timings);
+      record.finishReason = event.reason;
+      yield { ...event, summary: --open === 0 ? tally.summary(pinned) : null };
+    }
+  } catch (error) {
+    // Whoever aborted the run knows why it ended; the engine only knows that it did.
+    throw options.signal.aborted ? options.signal.reason : error;
+  } finally {
+    const { promptTokens, cachedTokens, completionTokens } = tally.summary(pinned);
+    record.promptTokens = promptTokens;
+    record.cachedTokens = cachedTokens;
+    record.completionTokens = completionTokens;
+    metrics.tokens({ prompt: promptTokens, cached: cachedTokens, generated: completionTokens });
+  }
+}
+
+interface ChoiceStart {
+  prompt: number;
+  i: number;
+  signal: AbortSignal;
+  tally: Tally;
+  options: RunOptions;
+}
+
+function startChoice(plan: GenerationPlan, start: ChoiceStart): AsyncIterable<ChoiceEvent> {
+  const { prompt, i, signal, tally, options: { deps: { engine, tokenizer }, pinned } } = start;
+  const index = prompt * plan.n + i;
+  const stop = new AbortController();
+  const events = engine.generate({
+    id: `${plan.id}-${index}`,
+    promptTokens: plan.prompts[prompt],
+    maxTokens: plan.maxTokens[prompt],
+    mixture: pinned.mixture,
+    sampling: { ...plan.sampling, seed: choiceSeed(plan.sampling.seed, i) },
+    stopTokens: plan.stopTokens,
+    pauseTokens: plan.stops.length > 0 ? tokenizer.pauseTokensFor(plan.stops) : [],
+  }, AbortSignal.any([signal, stop.signal]));
+  return decodeChoice(events, {
+    index,
+    detokenizer: tokenizer.detokenizer({ continuation: plan.continuation }),
+    stops: plan.stops,
+    stopTokens: plan.stopTokens,
+    abort: () => stop.abort(),
+    onTokens: (count) => tally.tokens(index, count),
+  });
+}
+
+/** Counts a run's tokens and measures their pace. */
+class Tally {
+  readonly #plan: GenerationPlan;
+  readonly #options: RunOptions;
+  /** When each choice's latest tokens came; undefined before its first. */
+  readonly #latest: number[] = [];
+  readonly #cached: number[];
+  #completionTokens = 0;
+  #sawToken = false;
+  #timings: Timings = { queue_ms: 0, upload_ms: 0, prefill_ms: 0, decode_ms: 0 };
+
+  constructor(plan: GenerationPlan, options: RunOptions) {
+    this.#plan = plan;
+    this.#options = options;
+    this.#cached = plan.prompts.map(() => 0);
+  }
+
+  started({ index, cachedTokens }: { index: number; cachedTokens: number }): void {
+    // Further answers to a prompt find it in the cache because the first put it there.
+    if (index % this.#plan.n === 0) this.#cached[index / this.#plan.n] = cachedTokens;
+  }
+
+  tokens(index: number, count: number): void {
+    const { deps: { clock, metrics }, record } = this.#options;
+    const now = clock.now();
+    if (!this.#sawToken) metrics.timeToFirstToken((now - record.arrivedAt) / 1000);
+    this.#sawToken = true;
+    const latest = this.#latest[index];
+    if (latest !== undefined) metrics.interToken((now - latest) / 1000, count);
+    this.#latest[index] = now;
+    this.#completionTokens += count;
+  }
+
+  finished(timings: Timings): void {
+    for (const key of Object.keys(this.#timings) as (keyof Timings)[]) {
+      this.#timings[key] = Math.max(this.#timings[key], timings[key]);
+    }
+  }
+
+  summary(pinned: PinnedMixture): RunSummary {
+    return {
+      promptTokens: this.#plan.prompts.reduce((sum, prompt) => sum + prompt.length, 0),
+      cachedTokens: this.#cached.reduce((sum, count) => sum + count, 0),
+      completionTokens: this.#completionTokens,
+      adapters: pinned.adapters,
+      timings: { fetch_ms: pinned.fetchMs, ...this.#timings },
+    };
+  }
+}

@@ -1,0 +1,69 @@
+import type { ShownToken } from "./choice.ts";
+import type { RunEvent, RunSummary } from "./run.ts";
+
+/** A finished choice, collected. */
+export interface WholeChoice {
+  index: number;
+  text: string;
+  tokens: ShownToken[];
+  reason: "stop" | "length";
+}
+
+/** How an endpoint words its answers. */
+export interface ResponseShape {
+  /** The chunks of a stream that an event becomes. */
+  chunks(event: RunEvent): object[];
+  /** The answer to a request without streaming; choices in order of index. */
+  whole(choices: readonly WholeChoice[], summary: RunSummary): object;
+}
+
+/** OpenAI's account of the tokens. */
+export interface Usage {
+  prompt_tokens: number;
+  completion_tokens: number;
+  total_tokens: number;
+  prompt_tokens_details: { cached_tokens: number };
+}
+
+export function usageOf(summary: RunSummary): Usage {
+  return {
+    prompt_tokens: summary.promptTokens,
+    completion_tokens: summary.completionTokens,
+    total_tokens: summary.promptTokens + summary.completionTokens,
+    prompt_tokens_details: { cached_tokens: summary.cachedTokens },
+  };
+}
+
+/** Weft's own part of an answer: which adapters made it, how long each stage took. */
+export function weftExtension(summary: RunSummary, ignoredFields: readonly string[]): object {
+  return {
+    adapters: summary.adapters,
+    timings: summary.timings,
+    ...(ignoredFields.length > 0 ? { ignored_fields: ignoredFields } : {}),
+  };
+}
+
+/** A choice's text and tokens as they grow into a whole answer. */
+export async function collect(
+  events: AsyncIterable<RunEvent>,
+): Promise<{ choices: WholeChoice[]; summary: RunSummary }> {
+  const choices: WholeChoice[] = [];
+  let last: RunSummary | null = null;
+  for await (const event of events) {
+    const choice = choices[event.index] ??= {
+      index: event.index,
+      text: "",
+      tokens: [],
+      reason: "length",
+    };
+    if (event.kind === "text") {
+      choice.text += event.text;
+      for (const token of event.tokens) choice.tokens.push(token);
+    } else if (event.kind === "finished") {
+      choice.reason = event.reason;
+      last = event.summary;
+    }
+  }
+  if (last === null) throw new Error("A run ended without its summary");
+  return { choices, summary: last };
+}

@@ -1,0 +1,40 @@
+import { z } from "zod";
+import type { ChatTurn } from "../ports.ts";
+import { MAX_MESSAGES, MAX_TOP_LOGPROBS } from "../limits.ts";
+import { flag, generationFields, integer, text } from "./common.ts";
+
+const textPart = z.looseObject({ type: z.literal("text"), text });
+
+const content = z.union([
+  text,
+  z.array(textPart).min(1),
+], 'expected a string or a list of {type: "text", text} parts');
+
+const message = z.discriminatedUnion("role", [
+  z.looseObject({ role: z.enum(["system", "developer", "user"]), content }),
+  // An assistant turn may be empty in histories that other tools write.
+  z.looseObject({ role: z.literal("assistant"), content: content.nullish() }),
+], 'expected a message with a role of "system", "developer", "user" or "assistant"');
+
+/** The body of `POST /v1/chat/completions`. */
+export const chatSchema = z.looseObject({
+  ...generationFields,
+  messages: z.array(message, "expected a list of messages")
+    .min(1, "expected at least one message")
+    .max(MAX_MESSAGES, `expected at most ${MAX_MESSAGES} messages`),
+  max_completion_tokens: integer(1, Number.MAX_SAFE_INTEGER),
+  logprobs: flag,
+  top_logprobs: integer(0, MAX_TOP_LOGPROBS),
+});
+
+export type ChatBody = z.output<typeof chatSchema>;
+
+/** The conversation for the template: parts joined by newlines, "developer" as "system". */
+export function chatTurns(messages: ChatBody["messages"]): ChatTurn[] {
+  return messages.map(({ role, content }) => ({
+    role: role === "developer" ? "system" : role,
+    content: typeof content === "string"
+      ? content
+      : (content ?? []).map((part) => part.text).join("\n"),
+  }));
+}

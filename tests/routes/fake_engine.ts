@@ -1,0 +1,198 @@
+import type { Engine, EngineInfo, EngineStats } from "../../engine/core/engine.ts";
+import { WeftError } from "../../engine/core/errors.ts";
+import type { GeneratedToken, GenerateRequest, TokenEvent } from "../../engine/core/generation.ts";
+import { EOS, VOCAB_SIZE } from "./byte_tokenizer.ts";
+
+export interface FakeEngineOptions {
+  /** The tokens of an answer, without the end-of-text that follows; by default the text below. */
+  answer?: (request: GenerateRequest) => Iterable<number>;
+  /** Tokens per event. */
+  burst?: number;
+  /** Waited before each event, in milliseconds; 0 still gives way to other tasks. */
+  delayMs?: number;
+  /** Thrown in place of the event with this number, counted from 0 ("started"). */
+  fail?: { at: number; error: Error };
+  maxModelLen?: number;
+  /** Requests that may run; the rest are refused as overloaded. */
+  capacity?: number;
+  cachedTokens?: number;
+}
+
+export const DEFAULT_ANSWER = "Hello, wörld 🌍!";
+
+/** An engine without a model: it answers what it is told to, and keeps books of its requests. */
+export class FakeEngine implements Engine {
+  readonly info: EngineInfo;
+  /** Every request, in order of arrival. */
+  readonly requests: GenerateRequest[] = [];
+  /** Ids of requests now running, and of those that ended by abort. */
+  readonly running = new Set<string>();
+  readonly aborted: string[] = [];
+  /** Events handed out. */
+  events = 0;
+  readonly #options: FakeEngineOptions;
+  readonly #lost = Promise.withResolvers<Error>();
+  #lossError: Error | null = null;
+
+  constructor(options: FakeEngineOptions = {}) {
+    this.#options = options;
+    this.info = fakeInfo(options.maxModelLen ?? 512);
+  }
+
+  async *generate(request: GenerateRequest, signal: AbortSignal): AsyncGenerator<TokenEvent> {
+    const { fail, capacity = Infinity, burst = 1, cachedTokens = 0, delayMs = 0 } = this.#options;
+    this.requests.push(request);
+    if (this.running.size >= capacity) {
+      throw new WeftError("overloaded", `The queue is full: ${capacity} requests`, {
+        retryAfterSeconds: 2,
+      });
+    }
+    this.running.add(request.id);
+    try {
+      let count = 0;
+      const events = this.#script(request, { burst, cachedTokens });
+      for (const event of events) {
+        await pause(delayMs, signal);
+        if (this.#lossError !== null) throw this.#lossError;
+        if (fail?.at === count) throw fail.error;
+        if (signal.aborted) {
+          this.aborted.push(request.id);
+          yield { kind: "finished", reason: "abort", timings: TIMINGS };
+          return;
+        }
+        count++;
+        this.events++;
+        yield event;
+      }
+    } finally {
+      this.running.delete(request.id);
+    }
+  }
+
+  *#script(
+    request: GenerateRequest,
+    { burst, cachedTokens }: { burst: number; cachedTokens: number },
+  ): Generator<TokenEvent> {
+    const { answer = () => new TextEncoder().encode(DEFAULT_ANSWER) } = this.#options;
+    yield { kind: "started", cachedTokens };
+    let batch: GeneratedToken[] = [];
+    let count = 0;
+    let stopped = false;
+    for (const token of chain(answer(request), EOS)) {
+      batch.push(withLogprobs(token, request.sampling.logprobs));
+      count++;
+      stopped = request.stopTokens.includes(token);
+      if (batch.length === burst || stopped || count === request.maxTokens) {
+        yield { kind: "tokens", tokens: batch };
+        batch = [];
+      }
+      if (stopped || count === request.maxTokens) break;
+    }
+    if (batch.length > 0) yield { kind: "tokens", tokens: batch };
+    yield { kind: "finished", reason: stopped ? "stop" : "length", timings: TIMINGS };
+  }
+
+  /** Plays the loss of the device. */
+  lose(): void {
+    this.#lossError = new WeftError("device_lost", "The GPU device was lost: unplugged");
+    this.#lost.resolve(this.#lossError);
+  }
+
+  get lost(): Promise<Error> {
+    return this.#lost.promise;
+  }
+
+  stats(): EngineStats {
+    return {
+      running: this.running.size,
+      waiting: 0,
+      waitingTokens: 0,
+      kvUsage: 0.25,
+      batchSize: this.running.size,
+      steps: this.events,
+      preemptions: 0,
+      promptTokens: 0,
+      cachedPromptTokens: 0,
+      generatedTokens: 0,
+      residentAdapters: ["a", "b"],
+      pinnedAdapters: [],
+      adapterLoads: 3,
+      adapterEvictions: 1,
+    };
+  }
+
+  checkIntegrity(): Promise<void> {
+    if (this.running.size > 0) throw new Error(`Still running: ${[...this.running]}`);
+    return Promise.resolve();
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+const TIMINGS = { queue_ms: 1, upload_ms: 0, prefill_ms: 2, decode_ms: 3 };
+
+function* chain(tokens: Iterable<number>, last: number): Generator<number> {
+  yield* tokens;
+  yield last;
+}
+
+function withLogprobs(token: number, logprobs: number | null): GeneratedToken {
+  if (logprobs === null) return { token };
+  const topLogprobs = Array.from({ length: logprobs }, (_, i) => ({
+    token: (token + i) % VOCAB_SIZE,
+    logprob: -0.5 - i,
+  }));
+  return { token, logprob: -0.5, topLogprobs };
+}
+
+/** Waits, or ends early when the signal aborts. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal.addEventListener("abort", end);
+  });
+}
+
+function fakeInfo(maxModelLen: number): EngineInfo {
+  return {
+    device: { vendor: "fake", architecture: "", description: "Fake device", isFallback: true },
+    model: {
+      architecture: "llama",
+      vocabSize: VOCAB_SIZE,
+      hiddenSize: 64,
+      intermediateSize: 128,
+      numLayers: 2,
+      numHeads: 4,
+      numKvHeads: 2,
+      headDim: 16,
+      rmsNormEps: 1e-5,
+      ropeTheta: 10_000,
+      ropeScaling: { kind: "none" },
+      maxPositionEmbeddings: maxModelLen,
+      tieWordEmbeddings: true,
+      qkvBias: false,
+      outBias: false,
+      mlpBias: false,
+      qkNorm: false,
+      slidingWindow: 0,
+      eosTokenIds: [EOS],
+    },
+    dtype: "f32",
+    maxModelLen,
+    maxBatch: 8,
+    maxAdapters: 4,
+    maxLoraRank: 64,
+    numBlocks: 64,
+    weightBytes: 1,
+    kvBytes: 1,
+    maxQueuedRequests: 16,
+    maxQueuedTokens: 4096,
+  };
+}

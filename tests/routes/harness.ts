@@ -1,0 +1,143 @@
+import assert from "node:assert/strict";
+import { WeftError } from "../../engine/core/errors.ts";
+import {
+  type AdapterCatalog,
+  type AdapterEntry,
+  type AdapterLease,
+  type AppDeps,
+  createApp,
+  createLogger,
+  createMetrics,
+  Lifecycle,
+  MAX_BODY_BYTES,
+  type RouteSettings,
+} from "../../routes/mod.ts";
+import { ByteTokenizer } from "./byte_tokenizer.ts";
+import { FakeEngine, type FakeEngineOptions } from "./fake_engine.ts";
+
+/** Adapters by name, with their generation; counts the leases that are out. */
+export class FakeAdapters implements AdapterCatalog {
+  readonly generations: Map<string, string>;
+  leased = 0;
+  /** Names whose fetch fails. */
+  readonly broken = new Set<string>();
+
+  constructor(generations: Record<string, string>) {
+    this.generations = new Map(Object.entries(generations));
+  }
+
+  list(): AdapterEntry[] {
+    return [...this.generations.keys()].map((name) => this.get(name)!);
+  }
+
+  get(name: string): AdapterEntry | undefined {
+    if (!this.generations.has(name)) return undefined;
+    return { name, source: `adapters/${name}`, created: 1_700_000_000 };
+  }
+
+  async acquire(name: string): Promise<AdapterLease> {
+    await Promise.resolve();
+    if (this.broken.has(name)) {
+      throw new WeftError("bad_adapter", `Cannot load adapter "${name}": DoRA is not supported`);
+    }
+    let held = true;
+    this.leased++;
+    return {
+      generation: this.generations.get(name)!,
+      release: () => {
+        if (held) this.leased--;
+        held = false;
+      },
+    };
+  }
+}
+
+export interface Harness extends AppDeps {
+  engine: FakeEngine;
+  adapters: FakeAdapters;
+  app: ReturnType<typeof createApp>;
+  /** The log's lines, parsed. */
+  logs: Record<string, unknown>[];
+  post(path: string, body: unknown, headers?: Record<string, string>): Promise<Response>;
+}
+
+/** The app over fakes. */
+export function createHarness(
+  options: { engine?: FakeEngineOptions; settings?: Partial<RouteSettings> } = {},
+): Harness {
+  const engine = new FakeEngine(options.engine);
+  const lifecycle = new Lifecycle();
+  const logs: Record<string, unknown>[] = [];
+  const deps = {
+    engine,
+    tokenizer: new ByteTokenizer(),
+    adapters: new FakeAdapters({ sql: "aaaa", poet: "bbbb", chef: "cccc" }),
+    settings: {
+      modelName: "demo",
+      modelSource: "models/demo",
+      apiKeys: [],
+      corsOrigins: [],
+      maxBodyBytes: MAX_BODY_BYTES,
+      ...options.settings,
+    },
+    lifecycle,
+    metrics: createMetrics({ stats: () => engine.stats(), lifecycle, version: "test" }),
+    logger: createLogger({
+      level: "debug",
+      format: "json",
+      write: (line) => logs.push(JSON.parse(line)),
+    }),
+    clock: { now: () => performance.now(), epochSeconds: () => 1_800_000_000 },
+  };
+  const app = createApp(deps);
+  return {
+    ...deps,
+    app,
+    logs,
+    post: async (path, body, headers = {}) =>
+      await app.request(path, {
+        method: "POST",
+        headers: { "content-type": "application/json", ...headers },
+        body: typeof body === "string" ? body : JSON.stringify(body),
+      }),
+  };
+}
+
+/** A chat request with one user turn. */
+export function chat(fields: Record<string, unknown> = {}): Record<string, unknown> {
+  return { model: "demo", messages: [{ role: "user", content: "Hi" }], ...fields };
+}
+
+// deno-lint-ignore no-explicit-any -- tests look into JSON of many shapes, and fail where it differs
+export type Json = any;
+
+/** The payloads of an event stream; the last is "[DONE]" where the stream ended well. */
+export async function readEvents(response: Response): Promise<Json[]> {
+  assert.equal(response.headers.get("content-type"), "text/event-stream; charset=utf-8");
+  const text = await response.text();
+  assert.ok(text.endsWith("\n\n"), "the stream ends with a whole event");
+  return text.slice(0, -2).split("\n\n").map((event) => {
+    assert.ok(event.startsWith("data: "), `an event of data: ${event}`);
+    const data = event.slice("data: ".length);
+    return data === "[DONE]" ? data : JSON.parse(data);
+  });
+}
+
+/** Asserts the status and returns OpenAI's error envelope. */
+export async function errorOf(response: Response, status: number): Promise<Json> {
+  const body = await response.json();
+  assert.equal(response.status, status, JSON.stringify(body));
+  assert.deepEqual(Object.keys(body.error).sort(), ["code", "message", "param", "type"]);
+  return body.error;
+}
+
+/** Waits until nothing runs and no lease is out; fails after a second. */
+export async function settled(harness: Harness): Promise<void> {
+  const busy = () =>
+    harness.engine.running.size > 0 || harness.adapters.leased > 0 ||
+    harness.lifecycle.running > 0;
+  for (let i = 0; i < 200 && busy(); i++) await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.deepEqual([...harness.engine.running], [], "engine requests still running");
+  assert.equal(harness.adapters.leased, 0, "leases still out");
+  assert.equal(harness.lifecycle.running, 0, "generations still counted");
+}
