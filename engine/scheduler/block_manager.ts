@@ -1,6 +1,7 @@
 import { ensure } from "./invariant.ts";
 import { LruList } from "./lru_list.ts";
-import { PrefixCache, type PrefixEntry } from "./prefix_cache.ts";
+import { PrefixCache } from "./prefix_cache.ts";
+import type { PrefixEntry } from "./prefix_entry.ts";
 import { type HashBlock, hashBlock } from "./prefix_hash.ts";
 import { BLOCK_SIZE, blocksFor, type SequenceRecord } from "./sequence.ts";
 

@@ -1,18 +1,7 @@
 import { ensure } from "./invariant.ts";
+import type { PrefixEntry } from "./prefix_entry.ts";
 import { type HashBlock, hashRoot } from "./prefix_hash.ts";
 import { BLOCK_SIZE, type SequenceRecord } from "./sequence.ts";
-
-/**
- * One computed block of keys and values. An entry is identified by itself: a child names its
- * parent by reference, so an evicted and reused block can never pose as an old parent.
- */
-export interface PrefixEntry {
-  readonly hash: bigint;
-  readonly block: number;
-  readonly tokens: Uint32Array;
-  /** The block before, or at the start of a text the mixture it is computed under. */
-  readonly parent: PrefixEntry | string;
-}
 
 /** Computed blocks by what they hold. Knows nothing of who uses them. */
 export class PrefixCache {

@@ -1,4 +1,4 @@
-import type { PrefixEntry } from "./prefix_cache.ts";
+import type { PrefixEntry } from "./prefix_entry.ts";
 
 /** Tokens per KV block. */
 export const BLOCK_SIZE = 16;

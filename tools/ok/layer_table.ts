@@ -10,6 +10,7 @@ export const ENGINE_LAYERS: readonly (readonly string[])[] = [
   ["engine/mod"],
   ["engine/client"],
   ["engine/worker"],
+  ["engine/engine_loop", "engine/event_queue"],
   ["engine/protocol"],
   ["engine/runner"],
   ["engine/model", "engine/router"],
@@ -21,10 +22,13 @@ export const ENGINE_LAYERS: readonly (readonly string[])[] = [
 
 /** What the areas outside the engine import. */
 export const OUTER_IMPORTS: Record<string, readonly string[]> = {
-  main: ["config", "routes", "engine/mod", "adapters", "engine/core"],
+  main: ["config", "server", "banner", "routes", "engine/mod", "adapters", "engine/core"],
+  server: ["routes", "engine/core"],
+  banner: ["engine/core"],
   routes: ["engine/mod", "adapters", "engine/core"],
   adapters: ["engine/core"],
-  config: ["engine/core"],
+  config: ["config_values", "routes", "engine/core"],
+  config_values: ["engine/core"],
 };
 
 /** Types for everyone: its files are imported one by one, not through a mod.ts. */
