@@ -64,7 +64,6 @@ fn reaches(a: vec2<u32>, b: vec2<u32>) -> bool {
 }
 
 // A token's weight in units of 2^-40 of the likeliest's.
-const UNIT_LOG = -27.725887;
 fn mass_of(key: u32) -> vec2<u32> {
   let scaled = exp(log_weight(key)) * 256.0;
   let high = floor(scaled);
@@ -74,6 +73,7 @@ fn mass_of(key: u32) -> vec2<u32> {
 var<workgroup> bins_low: array<atomic<u32>, 256>;
 var<workgroup> bins_high: array<atomic<u32>, 256>;
 fn pour(bin: u32, mass: vec2<u32>) {
+  if (all(mass == vec2(0u))) { return; }
   let before = atomicAdd(&bins_low[bin], mass.x);
   let high = mass.y + select(0u, 1u, before + mass.x < before);
   if (high > 0u) { atomicAdd(&bins_high[bin], high); }
@@ -87,8 +87,9 @@ fn clear_bins(lane: u32) {
   workgroupBarrier();
 }
 
+// The mass of what is left from `bar` up.
 var<workgroup> mass_found: vec2<u32>;
-fn total_mass(bar: u32, lane: u32) -> vec2<u32> {
+fn mass_from(bar: u32, lane: u32) -> vec2<u32> {
   var sum = vec2(0u);
   for (var i = lane; i < length; i += WORKGROUP) {
     let key = item(i).x;
@@ -112,14 +113,23 @@ fn select_key(bar: u32, wanted: vec2<u32>, by_mass: bool, lane: u32) -> u32 {
   for (var round = 0u; round < 4u; round++) {
     let shift = 24u - 8u * round;
     clear_bins(lane);
+    // Neighbours often share a bin: pouring once per run spares most of the atomics.
+    var run_bin = 0u;
+    var run = vec2(0u);
     for (var i = lane; i < length; i += WORKGROUP) {
       let key = item(i).x;
-      if (key >= bar && (key & mask) == prefix) {
-        var mass = vec2(1u, 0u);
-        if (by_mass) { mass = mass_of(key); }
-        pour((key >> shift) & 0xffu, mass);
+      if (key < bar || (key & mask) != prefix) { continue; }
+      let bin = (key >> shift) & 0xffu;
+      if (bin != run_bin) {
+        pour(run_bin, run);
+        run_bin = bin;
+        run = vec2(0u);
       }
+      var mass = vec2(1u, 0u);
+      if (by_mass) { mass = mass_of(key); }
+      run = add64(run, mass);
     }
+    pour(run_bin, run);
     workgroupBarrier();
     if (lane == 0u) {
       var sum = vec2(0u);
@@ -145,39 +155,41 @@ fn select_key(bar: u32, wanted: vec2<u32>, by_mass: bool, lane: u32) -> u32 {
   return prefix;
 }
 
-// Narrows what is left to the elements from `bar` up, when they fit the list.
-fn shorten(bar: u32, lane: u32) {
+// Lists the elements from `bar` up; false when they do not fit. Call once.
+fn make_list(bar: u32, lane: u32) -> bool {
   for (var i = lane; i < length; i += WORKGROUP) {
     let entry = item(i);
     if (entry.x >= bar) { list_add(entry.x, entry.y); }
   }
   let found = listed(lane);
-  if (found <= LIST) {
-    from_list = true;
-    length = found;
-  }
+  if (found > LIST) { return false; }
+  from_list = true;
+  length = found;
+  return true;
 }
 
-// The lowest key that top-k and top-p let through.
+// The lowest key that top-k and top-p let through. The border is looked for among a row's highest
+// elements, as many as fit the list, and in the whole row only when it is not there.
 fn lowest_allowed(best_of_lane: u32, lane: u32) -> u32 {
   var bar = KEY_MINUS_INFINITY + 1u;
   let k = settings.top_k;
   if (k > 0u && k < params.vocab) {
-    if (k <= WORKGROUP) { shorten(max(bar, bar_of_lanes(best_of_lane, k, lane)), lane); }
+    if (k <= WORKGROUP) { make_list(max(bar, bar_of_lanes(best_of_lane, k, lane)), lane); }
     bar = max(bar, select_key(bar, vec2(k, 0u), false, lane));
   }
   if (settings.top_p > 0u) {
-    let total = total_mass(bar, lane);
-    var wanted = add64(multiply(total.y, settings.top_p), vec2(multiply(total.x, settings.top_p).y, 0u));
+    let total = mass_from(bar, lane);
+    var wanted = add64(
+      multiply(total.y, settings.top_p),
+      vec2(multiply(total.x, settings.top_p).y, 0u),
+    );
     if (all(wanted == vec2(0u))) { wanted.x = 1u; }
-    if (!from_list && k == 0u) {
-      // Tokens so light that all of them weigh less than what top-p leaves out cannot be at its
-      // border. The margins cover rounding; an infinite peak makes a NaN, hence the clamp.
-      let spare = sub64(total, wanted);
-      let light = (f32(spare.y) * 4294967296.0 + f32(spare.x)) / f32(params.vocab);
-      let depth = (log(max(light, 1e-9)) + UNIT_LOG - 0.001) / settings.inverse_temperature;
-      let edge = key_of(peak + depth - 1e-6 * abs(peak));
-      shorten(clamp(edge, bar, key_of(peak)), lane);
+    if (k == 0u) {
+      let head = bar_of_lanes(best_of_lane, WORKGROUP * 7u / 8u, lane);
+      if (make_list(max(bar, head), lane) && !reaches(mass_from(bar, lane), wanted)) {
+        from_list = false;
+        length = params.vocab;
+      }
     }
     bar = max(bar, select_key(bar, wanted, true, lane));
   }

@@ -1,0 +1,58 @@
+import type { BoundKernel, ParamValues, Recorder } from "../../gpu/mod.ts";
+import type { KernelSet } from "../variants.ts";
+import wgsl from "./lora_expand.wgsl" with { type: "text" };
+import {
+  type LoraGroup,
+  type LoraStep,
+  type MixtureBuffers,
+  perMember,
+  tileOf,
+} from "./lora_group.ts";
+import mixtureWgsl from "./mixture.wgsl" with { type: "text" };
+
+/** Outputs of a workgroup: 64 invocations of 4. */
+const OUTPUTS = 256;
+
+/** The second half of a fused LoRA update: adds `B h` of every adapter of every row to y. */
+export class LoraExpand {
+  readonly #bound: Record<LoraStep["kind"], BoundKernel>;
+  readonly #params: ParamValues;
+  readonly #groups: number;
+  readonly #members: number;
+
+  /**
+   * `h` comes from LoraShrink; `b` is the layer's pool of B rows in the weight type, each rank's row
+   * `[outSize]`; `y` is f32 `[tokens, outStride]`.
+   */
+  constructor(
+    kernels: KernelSet,
+    group: LoraGroup,
+    buffers: MixtureBuffers & { h: GPUBuffer; b: GPUBuffer; y: GPUBuffer },
+    uniforms: GPUBuffer,
+  ) {
+    const source = [mixtureWgsl, wgsl].join("\n");
+    const { rows, mix, slots, h, b, y } = buffers;
+    const bind = (kind: LoraStep["kind"]) =>
+      kernels.get("lora_expand", source, { TILE: tileOf(kind) })
+        .bind({ rows, mix, slots, h, b, y }, uniforms);
+    this.#bound = { prefill: bind("prefill"), decode: bind("decode") };
+    this.#members = group.members.length;
+    this.#groups = Math.ceil(Math.max(...group.members.map((m) => m.outSize)) / OUTPUTS);
+    this.#params = {
+      modules: group.modules,
+      first_module: group.module,
+      h_stride: group.hStride,
+      y4: group.outStride / 4,
+      ...perMember("b_start", group, ({ bStart }) => bStart / 4),
+      ...perMember("out4", group, ({ outSize }) => outSize / 4),
+      ...perMember("y_start", group, ({ outOffset }) => outOffset / 4),
+    };
+  }
+
+  record(recorder: Recorder, { tokens, maxTotalRank, kind }: LoraStep): void {
+    if (maxTotalRank === 0) return;
+    const tiles = Math.ceil(tokens / tileOf(kind));
+    const params = { ...this.#params, tokens };
+    this.#bound[kind].dispatch(recorder, params, [this.#groups, tiles, this.#members]);
+  }
+}
