@@ -3,6 +3,7 @@ export { Attention, decodeSpans, partsLength } from "./attention.ts";
 export { Embed } from "./embed.ts";
 export { Feed } from "./feed.ts";
 export { Linear } from "./linear.ts";
+export * from "./lora/mod.ts";
 export type { Matrix, MatrixShard } from "./matrix.ts";
 export { RmsNorm } from "./rms_norm.ts";
 export { type KvCache, RopeKv, rotationTable, type TokenPlaces } from "./rope_kv.ts";

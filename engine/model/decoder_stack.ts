@@ -10,11 +10,9 @@ import {
   RopeKv,
   SiluMul,
 } from "../kernels/mod.ts";
+import type { ProjectionGroup } from "../lora/mod.ts";
 import type { StepBuffers, StepShape } from "./step_buffers.ts";
 import type { LayerWeights, LinearWeights, ModelWeights } from "./weights.ts";
-
-/** Projections that share their input, and are adapted together. */
-export type ProjectionGroup = "qkv" | "o" | "gate_up" | "down";
 
 /** Adds the adapters' share to a projection group's output. */
 export interface GroupAdapter {
@@ -23,8 +21,7 @@ export interface GroupAdapter {
 
 /** The adapters of one layer's group as a step of this kind sees them. */
 export type AdapterFactory = (
-  layer: number,
-  group: ProjectionGroup,
+  place: { layer: number; group: ProjectionGroup; kind: "prefill" | "decode" },
   buffers: { x: GPUBuffer; y: GPUBuffer; rows: GPUBuffer },
 ) => GroupAdapter;
 
@@ -101,7 +98,7 @@ class DecoderLayer {
     ) =>
       new AdaptedLinear(
         new Linear(kernels, { ...io, ...weights }, { accumulate: io.y === x, uniforms }),
-        parts.adapters(layer, group, { ...io, rows: places.rows }),
+        parts.adapters({ layer, group, kind }, { ...io, rows: places.rows }),
       );
     const cache = parts.caches[layer];
     const { maxBlocks, maxModelLen } = shape;

@@ -15,15 +15,14 @@ export interface RunnerPorts {
 
 /** The adapters on the GPU. */
 export interface AdapterPool {
-  /** True when all are on the GPU; then they stay until `release`. */
-  pin(generations: readonly string[]): boolean;
-  release(generations: readonly string[]): void;
   has(generation: string): boolean;
   /**
    * Uploads what is given and pins everything named, or nothing: false when what is pinned leaves
    * no room. Throws WeftError("bad_adapter") for one that can never fit.
    */
   place(generations: readonly string[], weights: ReadonlyMap<string, AdapterWeights>): boolean;
+  /** Undoes one `place` of the same. */
+  release(generations: readonly string[]): void;
   /** Sets a batch row's mixture; every generation in it must be pinned. */
   setMixture(row: number, mixture: Mixture): void;
   /** The ranks of a mixture added up: what the row's shrink must compute, at most. */
