@@ -3,6 +3,7 @@ import type { BoundKernel, Recorder } from "../../gpu/mod.ts";
 import type { KernelSet } from "../variants.ts";
 import wgsl from "./logprobs.wgsl" with { type: "text" };
 import { MAX_LOGPROBS } from "./row_params.ts";
+import rankingWgsl from "./ranking.wgsl" with { type: "text" };
 import rowsWgsl from "./rows.wgsl" with { type: "text" };
 import { type SampleStep, samplingConstants } from "./sample.ts";
 import type { SamplingBuffers } from "./sampling_buffers.ts";
@@ -20,7 +21,7 @@ export class Logprobs {
     logits: { buffer: GPUBuffer; stride?: number },
     uniforms: GPUBuffer,
   ) {
-    const source = [rowsWgsl, wgsl].join("\n");
+    const source = [rowsWgsl, rankingWgsl, wgsl].join("\n");
     const { rowParams, sampled, drawn, logprobs } = buffers;
     this.#bound = kernels.get("logprobs", source, samplingConstants(kernels.gpu))
       .bind({ logits: logits.buffer, row_params: rowParams, sampled, drawn, logprobs }, uniforms);

@@ -1,6 +1,7 @@
 import type { BoundKernel, Gpu, Recorder } from "../../gpu/mod.ts";
 import type { KernelSet } from "../variants.ts";
 import drawWgsl from "./draw.wgsl" with { type: "text" };
+import rankingWgsl from "./ranking.wgsl" with { type: "text" };
 import rowsWgsl from "./rows.wgsl" with { type: "text" };
 import wgsl from "./sample.wgsl" with { type: "text" };
 import type { SamplingBuffers } from "./sampling_buffers.ts";
@@ -35,7 +36,7 @@ export class Sample {
     logits: { buffer: GPUBuffer; stride?: number },
     uniforms: GPUBuffer,
   ) {
-    const source = [rowsWgsl, drawWgsl, wgsl].join("\n");
+    const source = [rowsWgsl, rankingWgsl, drawWgsl, wgsl].join("\n");
     const kernel = kernels.get("sample", source, samplingConstants(kernels.gpu));
     const { rowParams, sampled, bias, pause, states, tally, drawn } = buffers;
     this.#bound = kernel.bind({

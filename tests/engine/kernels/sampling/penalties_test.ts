@@ -4,7 +4,7 @@ import {
   logprobsReference,
 } from "../../../../engine/kernels/sampling/reference.ts";
 import { assertClose, kernelTest, randoms } from "../harness.ts";
-import { PLAIN, type RowSetup, SamplerBench } from "./sampler_bench.ts";
+import { asOnHardware, PLAIN, type RowSetup, SamplerBench } from "./sampler_bench.ts";
 
 const GREEDY = { ...PLAIN, temperature: 0 };
 
@@ -79,8 +79,9 @@ kernelTest(
 );
 
 kernelTest("log-probabilities are those of the raw logits", async (bench) => {
-  for (const vocab of [1, 7, 31, 2048, 50257]) {
-    const sampler = new SamplerBench(bench, { maxBatch: 5, vocab, maxSteps: 2 });
+  for (const vocab of [1, 7, 31, 300, 2048, 50257]) {
+    const device = vocab === 300 ? asOnHardware(bench) : bench;
+    const sampler = new SamplerBench(device, { maxBatch: 5, vocab, maxSteps: 2 });
     const count = Math.min(20, vocab);
     const logits = randoms(vocab, vocab, 7);
     const holes = logits.map((v, i) => i % 2 === 0 ? v : -Infinity);

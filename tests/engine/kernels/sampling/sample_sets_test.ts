@@ -6,7 +6,7 @@ import {
   scoresReference,
 } from "../../../../engine/kernels/sampling/reference.ts";
 import { kernelTest, randoms } from "../harness.ts";
-import { PLAIN, type RowSetup, SamplerBench } from "./sampler_bench.ts";
+import { asOnHardware, PLAIN, type RowSetup, SamplerBench } from "./sampler_bench.ts";
 
 /** Scores this close are a tie that the GPU's logarithm may decide either way. */
 const SCORE_TOLERANCE = 2e-5;
@@ -55,8 +55,9 @@ function assertDrawn(token: number, setup: RowSetup, index: number, label: strin
 }
 
 kernelTest("draws equal the sorted float64 reference for every kind of row", async (bench) => {
-  for (const vocab of [1, 2, 31, 255, 2048]) {
-    const sampler = new SamplerBench(bench, { maxBatch: 80, vocab, maxSteps: 6 });
+  for (const vocab of [1, 2, 31, 255, 2048, 2049]) {
+    const device = vocab === 2049 ? asOnHardware(bench) : bench;
+    const sampler = new SamplerBench(device, { maxBatch: 80, vocab, maxSteps: 6 });
     const rows = shapes(vocab, vocab).flatMap((logits) =>
       SETTINGS.map((setting, i) => ({
         logits,

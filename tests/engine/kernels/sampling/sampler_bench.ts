@@ -7,6 +7,7 @@ import {
   Sample,
   SamplingBuffers,
 } from "../../../../engine/kernels/sampling/mod.ts";
+import { KernelSet } from "../../../../engine/kernels/variants.ts";
 import type { Bench } from "../harness.ts";
 
 export const PLAIN: SamplingParams = {
@@ -32,6 +33,14 @@ export interface RowSetup {
   drawn?: number;
   budget?: number;
   running?: boolean;
+}
+
+/** The same kernels in the workgroup size of a hardware device. */
+export function asOnHardware(bench: Bench): Bench {
+  const gpu = { ...bench.gpu, info: { ...bench.gpu.info, isFallback: false } };
+  const { dtype, lanes } = bench.kernels;
+  const subgroups = lanes === gpu.subgroupSize;
+  return { ...bench, kernels: new KernelSet(gpu, dtype, { subgroups }) };
 }
 
 /** Runs `steps` draws over unchanging logits; row i sits in batch row `places[i]`. */
