@@ -105,25 +105,26 @@ function fallbackByte(text: string): number | null {
   return match === null ? null : parseInt(match[1], 16);
 }
 
-/** GPT-2's printable stand-ins for bytes: those that print stand for themselves, the rest for U+0100 on. */
-const BYTE_OF_CHAR: ReadonlyMap<string, number> = byteAlphabet();
+/** GPT-2's printable stand-ins for bytes, by code unit; −1 for a character that is none. */
+const BYTE_OF_UNIT: Int16Array = byteAlphabet();
 
-function byteAlphabet(): Map<string, number> {
-  const map = new Map<string, number>();
+/** Bytes that print stand for themselves, the rest for U+0100 onwards in order. */
+function byteAlphabet(): Int16Array {
+  const units = new Int16Array(0x144).fill(-1);
   let next = 0x100;
   for (let byte = 0; byte < 256; byte++) {
     const prints = (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
-    map.set(String.fromCharCode(prints ? byte : next++), byte);
+    units[prints ? byte : next++] = byte;
   }
-  return map;
+  return units;
 }
 
 /** A token with a character outside the alphabet (an added token with a space) is plain text. */
 function byteLevelBytes(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) {
-    const byte = BYTE_OF_CHAR.get(text[i]);
-    if (byte === undefined) return new TextEncoder().encode(text);
+    const byte = BYTE_OF_UNIT[text.charCodeAt(i)] ?? -1;
+    if (byte < 0) return new TextEncoder().encode(text);
     bytes[i] = byte;
   }
   return bytes;

@@ -30,7 +30,7 @@ export class Detokenizer {
   push(token: number): string {
     const vocabulary = this.#vocabulary;
     if (!vocabulary.has(token) || (this.#skipSpecial && vocabulary.isSpecial(token))) return "";
-    const bytes = vocabulary.bytes(token, { first: this.#first });
+    const bytes = this.#first ? vocabulary.firstBytes(token) : vocabulary.bytes(token);
     this.#first = false;
     return this.#strip(this.#utf8.decode(bytes, { stream: true }));
   }

@@ -1,12 +1,15 @@
 import type { Vocabulary } from "./vocabulary.ts";
 
+/** Answers kept at most; the oldest goes. */
+const CACHED = 64;
+
 /**
  * Finds the tokens that can complete a stop string, so that a row may idle for the host to look at the text.
- * Indexed by the stop's last byte; at most 256 index entries, each made once.
+ * One pass over the vocabulary's bytes per stop string, remembered for the strings asked for lately.
  */
 export class PauseTokens {
   readonly #vocabulary: Vocabulary;
-  readonly #byLastByte = new Map<number, number[]>();
+  readonly #answers = new Map<string, readonly number[]>();
 
   constructor(vocabulary: Vocabulary) {
     this.#vocabulary = vocabulary;
@@ -14,39 +17,37 @@ export class PauseTokens {
 
   /** Token ids, ascending, without special tokens (their text is left out of answers). */
   for(stops: readonly string[]): number[] {
-    const found = new Set<number>();
-    for (const stop of stops) {
-      const bytes = new TextEncoder().encode(stop);
-      if (bytes.length === 0) continue;
-      for (const token of this.#tokensWith(bytes[bytes.length - 1])) {
-        if (!found.has(token) && canComplete(this.#vocabulary.bytes(token), bytes)) {
-          found.add(token);
-        }
-      }
-    }
+    const found = new Set(
+      stops.filter((stop) => stop !== "").flatMap((stop) => this.#answer(stop)),
+    );
     return [...found].sort((a, b) => a - b);
   }
 
-  #tokensWith(byte: number): readonly number[] {
-    let tokens = this.#byLastByte.get(byte);
-    if (tokens === undefined) {
-      tokens = [];
-      for (let token = 0; token < this.#vocabulary.size; token++) {
-        if (this.#vocabulary.isSpecial(token)) continue;
-        if (this.#vocabulary.bytes(token).includes(byte)) tokens.push(token);
+  #answer(stop: string): readonly number[] {
+    const known = this.#answers.get(stop);
+    if (known !== undefined) return known;
+    const bytes = new TextEncoder().encode(stop);
+    const tokens: number[] = [];
+    for (let token = 0; token < this.#vocabulary.size; token++) {
+      if (canComplete(this.#vocabulary.bytes(token), bytes) && !this.#vocabulary.isSpecial(token)) {
+        tokens.push(token);
       }
-      this.#byLastByte.set(byte, tokens);
     }
+    const oldest = this.#answers.keys().next();
+    if (this.#answers.size >= CACHED && !oldest.done) this.#answers.delete(oldest.value);
+    this.#answers.set(stop, tokens);
     return tokens;
   }
 }
 
 /** Whether `stop` can end inside `token`, given the right text before it. */
 function canComplete(token: Uint8Array, stop: Uint8Array): boolean {
+  const last = stop[stop.length - 1];
   for (let end = 1; end <= token.length; end++) {
+    if (token[end - 1] !== last) continue;
     const length = Math.min(end, stop.length);
     let equal = true;
-    for (let i = 1; equal && i <= length; i++) equal = token[end - i] === stop[stop.length - i];
+    for (let i = 2; equal && i <= length; i++) equal = token[end - i] === stop[stop.length - i];
     if (equal) return true;
   }
   return false;

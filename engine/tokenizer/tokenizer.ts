@@ -95,7 +95,7 @@ export class LoadedTokenizer implements TextTokenizer {
   }
 
   tokenBytes(token: number): Uint8Array<ArrayBuffer> {
-    return this.#parts.vocabulary.bytes(token);
+    return this.#parts.vocabulary.bytes(token).slice();
   }
 
   tokenText(token: number): string {

@@ -7,6 +7,9 @@ export class Vocabulary {
   readonly #texts: (string | undefined)[];
   readonly #special: ReadonlySet<number>;
   readonly #plan: DecoderPlan;
+  /** All tokens' bytes, one behind the other; token t's are `#table[#starts[t] .. #starts[t + 1])`. */
+  readonly #table: Uint8Array<ArrayBuffer>;
+  readonly #starts: Uint32Array;
 
   /** `texts[id]` is a token as `tokenizer.json` spells it. */
   constructor(
@@ -17,6 +20,20 @@ export class Vocabulary {
     this.#texts = texts;
     this.#special = options.special;
     this.#plan = options.plan;
+    this.#starts = new Uint32Array(this.size + 1);
+    const pieces: Uint8Array[] = [];
+    let end = 0;
+    for (let token = 0; token < this.size; token++) {
+      const text = texts[token];
+      const piece = text === undefined ? new Uint8Array() : options.plan.bytes(text, false);
+      pieces.push(piece);
+      end += piece.length;
+      this.#starts[token + 1] = end;
+    }
+    this.#table = new Uint8Array(end);
+    for (let token = 0; token < this.size; token++) {
+      this.#table.set(pieces[token], this.#starts[token]);
+    }
   }
 
   has(token: number): boolean {
@@ -32,10 +49,15 @@ export class Vocabulary {
     return this.#plan.strip;
   }
 
-  /** The bytes a token adds to a text; `first` when it starts the text. */
-  bytes(token: number, options: { first: boolean } = { first: false }): Uint8Array<ArrayBuffer> {
+  /** The bytes a token adds in the middle of a text: a view, not to be written to. */
+  bytes(token: number): Uint8Array<ArrayBuffer> {
+    if (!this.has(token)) return new Uint8Array();
+    return this.#table.subarray(this.#starts[token], this.#starts[token + 1]);
+  }
+
+  /** The bytes of a token that starts a text. */
+  firstBytes(token: number): Uint8Array {
     const text = this.#texts[token];
-    const bytes = text === undefined ? new Uint8Array() : this.#plan.bytes(text, options.first);
-    return bytes as Uint8Array<ArrayBuffer>;
+    return text === undefined ? new Uint8Array() : this.#plan.bytes(text, true);
   }
 }
