@@ -16,6 +16,7 @@ import {
   type TextTokenizer,
 } from "./routes/mod.ts";
 import { serve } from "./server.ts";
+import { stopOnSignals } from "./signals.ts";
 
 // TODO(merge): import these three from engine/mod.ts, engine/tokenizer/mod.ts and adapters/mod.ts.
 interface Parts {
@@ -38,9 +39,6 @@ interface Parts {
   >;
 }
 declare const parts: Parts;
-
-/** The exit code of a shell command that a signal ended: 128 + the signal's number. */
-const SIGNAL_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
 
 async function run(config: Config): Promise<number> {
   const logger = createLogger({
@@ -102,21 +100,6 @@ async function run(config: Config): Promise<number> {
   });
   if (code === 0) await engine.close();
   return code;
-}
-
-/**
- * Aborted by the first SIGTERM or SIGINT; the second ends the process at once. Until it is called, and
- * so while the parts are made, the first does.
- */
-function stopOnSignals(): AbortSignal {
-  const stop = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    Deno.addSignalListener(signal, () => {
-      if (stop.signal.aborted) Deno.exit(SIGNAL_CODES[signal]);
-      stop.abort();
-    });
-  }
-  return stop.signal;
 }
 
 async function main(): Promise<number> {

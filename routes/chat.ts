@@ -2,12 +2,13 @@ import { Hono } from "hono";
 import { ChatShape } from "./chat_shape.ts";
 import { ApiError } from "./errors.ts";
 import { readJsonObject } from "./body.ts";
-import { answerBudget } from "./generation/admission.ts";
+import { answerBudget, encodePrompt } from "./generation/admission.ts";
+import { resolveMixture } from "./generation/mixture.ts";
 import { newId, sharedPlan } from "./generation/plan.ts";
 import { respond } from "./generation/respond.ts";
 import type { AppDeps } from "./ports.ts";
 import type { AppEnv } from "./request_record.ts";
-import { type ChatBody, chatSchema, chatTurns } from "./schema/chat.ts";
+import { type ChatBody, chatMessages, chatSchema } from "./schema/chat.ts";
 import { parseBody } from "./schema/parse.ts";
 import {
   ignoredFields,
@@ -25,15 +26,16 @@ export function chatRoutes(deps: AppDeps): Hono<AppEnv> {
     const body = parseBody(chatSchema, raw);
     const ignored = ignoredFields(raw, chatSchema.shape);
     if (ignored.length > 0) c.get("record").ignoredFields = ignored.join(",");
+    const wanted = resolveMixture(body, deps);
     const id = newId("chatcmpl");
     const shared = sharedPlan(body, { logprobs: logprobCount(body), info: engine.info });
-    const prompt = tokenizer.encodeChat(chatTurns(body.messages));
-    const budget = answerBudget(prompt, maxTokens(body), {
-      maxModelLen: engine.info.maxModelLen,
-      param: "messages",
-    });
+    const limits = { maxModelLen: engine.info.maxModelLen, param: "messages" };
+    const messages = chatMessages(body.messages);
+    const prompt = await encodePrompt((options) => tokenizer.encodeChat(messages, options), limits);
+    const budget = answerBudget(prompt, maxTokens(body), limits);
     return await respond(c, deps, {
       fields: body,
+      wanted,
       plan: { ...shared, id, prompts: [prompt], maxTokens: [budget], continuation: false },
       shape: new ChatShape({ id, body, ignored, deps }),
     });

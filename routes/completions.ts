@@ -1,13 +1,14 @@
 import { Hono } from "hono";
 import { readJsonObject } from "./body.ts";
 import { ApiError } from "./errors.ts";
-import { answerBudget } from "./generation/admission.ts";
+import { answerBudget, encodePrompt } from "./generation/admission.ts";
+import { resolveMixture } from "./generation/mixture.ts";
 import { newId, sharedPlan } from "./generation/plan.ts";
 import { respond } from "./generation/respond.ts";
 import { CompletionShape } from "./completion_shape.ts";
 import { requireToken } from "./generation/sampling.ts";
 import { DEFAULT_COMPLETION_TOKENS, MAX_CHOICES } from "./limits.ts";
-import type { AppDeps, TextTokenizer } from "./ports.ts";
+import type { AppDeps } from "./ports.ts";
 import type { AppEnv } from "./request_record.ts";
 import { type CompletionBody, completionSchema, promptList } from "./schema/completions.ts";
 import { parseBody } from "./schema/parse.ts";
@@ -15,7 +16,7 @@ import { ignoredFields, refuseUnsupported } from "./schema/unsupported.ts";
 
 /** `POST /v1/completions`. */
 export function completionRoutes(deps: AppDeps): Hono<AppEnv> {
-  const { engine: { info }, settings, tokenizer } = deps;
+  const { engine: { info }, settings } = deps;
   return new Hono<AppEnv>().post("/v1/completions", async (c) => {
     const raw = await readJsonObject(c.req.raw, { maxBytes: settings.maxBodyBytes });
     refuseUnsupported(raw);
@@ -23,9 +24,10 @@ export function completionRoutes(deps: AppDeps): Hono<AppEnv> {
     refuseUnsupportedEcho(body);
     const ignored = ignoredFields(raw, completionSchema.shape);
     if (ignored.length > 0) c.get("record").ignoredFields = ignored.join(",");
+    const wanted = resolveMixture(body, deps);
     const id = newId("cmpl");
     const shared = sharedPlan(body, { logprobs: body.logprobs ?? null, info });
-    const prompts = encodePrompts(body, { tokenizer, vocabSize: info.model.vocabSize });
+    const prompts = await encodePrompts(body, deps);
     if (prompts.length * shared.n > MAX_CHOICES) {
       throw new ApiError(
         "invalid_request",
@@ -43,6 +45,7 @@ export function completionRoutes(deps: AppDeps): Hono<AppEnv> {
     const echo = body.echo === true ? prompts.map(({ text }) => text()) : null;
     return await respond(c, deps, {
       fields: body,
+      wanted,
       plan: {
         ...shared,
         id,
@@ -73,23 +76,28 @@ interface EncodedPrompt {
   text: () => string;
 }
 
-function encodePrompts(
+async function encodePrompts(
   body: CompletionBody,
-  { tokenizer, vocabSize }: { tokenizer: TextTokenizer; vocabSize: number },
-): EncodedPrompt[] {
+  { tokenizer, engine: { info } }: AppDeps,
+): Promise<EncodedPrompt[]> {
+  const { maxModelLen, model: { vocabSize } } = info;
   const prompts = promptList(body.prompt);
   const nested = Array.isArray(body.prompt) && typeof body.prompt[0] !== "number";
-  return prompts.map((prompt, p) => {
+  const encoded: EncodedPrompt[] = [];
+  for (const [p, prompt] of prompts.entries()) {
     const param = nested ? `prompt[${p}]` : "prompt";
     if (typeof prompt === "string") {
-      return { tokens: tokenizer.encode(prompt), param, text: () => prompt };
+      const encode = (options: { maxTokens: number }) => tokenizer.encode(prompt, options);
+      const tokens = await encodePrompt(encode, { maxModelLen, param });
+      encoded.push({ tokens, param, text: () => prompt });
+    } else {
+      prompt.forEach((token, i) => requireToken(token, { vocabSize, param: `${param}[${i}]` }));
+      encoded.push({
+        tokens: Uint32Array.from(prompt),
+        param,
+        text: () => tokenizer.decode(prompt),
+      });
     }
-    prompt.forEach((token, i) => requireToken(token, { vocabSize, param: `${param}[${i}]` }));
-    return { tokens: Uint32Array.from(prompt), param, text: () => decode(prompt, tokenizer) };
-  });
-}
-
-function decode(tokens: readonly number[], tokenizer: TextTokenizer): string {
-  const detokenizer = tokenizer.detokenizer();
-  return tokens.map((token) => detokenizer.push(token)).join("") + detokenizer.flush();
+  }
+  return encoded;
 }

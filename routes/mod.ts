@@ -17,7 +17,7 @@ export type {
   AdapterEntry,
   AdapterLease,
   AppDeps,
-  ChatTurn,
+  ChatMessage,
   Clock,
   Detokenizer,
   RouteSettings,

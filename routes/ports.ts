@@ -7,10 +7,11 @@ import type { Lifecycle } from "./lifecycle.ts";
 import type { Logger } from "./logger.ts";
 import type { ServerMetrics } from "./metrics.ts";
 
-/** A turn of a conversation, as chat templates see it. */
-export interface ChatTurn {
-  role: "system" | "user" | "assistant";
-  content: string;
+/** A turn of a conversation; text parts are joined, no content is the empty text. */
+export interface ChatMessage {
+  role: "system" | "developer" | "user" | "assistant";
+  content?: string | readonly { type: "text"; text: string }[] | null;
+  name?: string;
 }
 
 /** Token ids in, text out, one piece at a time; a code point is held back until it is whole. */
@@ -21,13 +22,20 @@ export interface Detokenizer {
 }
 
 export interface TextTokenizer {
-  /** Raw text to token ids, with the special tokens the model expects at its start. */
-  encode(text: string): Uint32Array;
-  /** The conversation through the chat template, ready for the assistant's answer. */
-  encodeChat(turns: readonly ChatTurn[]): Uint32Array;
+  /**
+   * Raw text to token ids, with the special tokens the model expects at its start.
+   * Throws WeftError `invalid_request`, without a `param`, for more than `maxTokens` tokens.
+   */
+  encode(text: string, options: { maxTokens: number }): Uint32Array;
+  /** The conversation through the chat template, ready for the assistant's answer. Throws the same. */
+  encodeChat(
+    messages: readonly ChatMessage[],
+    options: { maxTokens: number },
+  ): Promise<Uint32Array>;
+  decode(tokens: readonly number[]): string;
   /** `continuation`: the tokens follow other text, so a leading space is theirs to keep. */
   detokenizer(options?: { continuation?: boolean }): Detokenizer;
-  /** The bytes a token stands for; empty for special tokens. */
+  /** The bytes a token adds in the middle of a text; they need not be whole characters. */
   tokenBytes(token: number): Uint8Array;
   /** Tokens whose text could complete one of the stop strings. */
   pauseTokensFor(stops: readonly string[]): readonly number[];

@@ -1,3 +1,4 @@
+import { WeftError } from "../../engine/core/errors.ts";
 import { ApiError } from "../errors.ts";
 
 export interface AdmissionLimits {
@@ -29,4 +30,23 @@ export function answerBudget(
     );
   }
   return asked ?? left;
+}
+
+/** Runs an encoding of a prompt; its error for one that is too long becomes OpenAI's. */
+export async function encodePrompt(
+  encode: (options: { maxTokens: number }) => Uint32Array | Promise<Uint32Array>,
+  { maxModelLen, param }: AdmissionLimits,
+): Promise<Uint32Array> {
+  try {
+    return await encode({ maxTokens: maxModelLen });
+  } catch (cause) {
+    const tooLong = cause instanceof WeftError && cause.code === "invalid_request" &&
+      cause.param === undefined;
+    if (!tooLong) throw cause;
+    throw new ApiError(
+      "invalid_request",
+      `This model's context is ${maxModelLen} tokens. ${cause.message}`,
+      { param, cause, reason: "context_length_exceeded" },
+    );
+  }
 }

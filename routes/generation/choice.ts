@@ -78,7 +78,7 @@ class ChoiceDecoder {
   readonly #detokenizer: Detokenizer;
   readonly #matcher: StopMatcher;
   readonly #stopTokens: ReadonlySet<number>;
-  /** Tokens not shown yet, with where their text ends. */
+  /** Tokens not shown yet, with where the text ends that they are part of; Infinity: not known yet. */
   #waiting: { token: ShownToken; end: number }[] = [];
   #count = 0;
   #decodedLength = 0;
@@ -98,7 +98,8 @@ class ChoiceDecoder {
       const start = this.#decodedLength;
       const piece = this.#detokenizer.push(token.token);
       this.#decodedLength += piece.length;
-      this.#waiting.push({ token: { ...token, start }, end: this.#decodedLength });
+      this.#waiting.push({ token: { ...token, start }, end: Infinity });
+      if (piece !== "") this.#closeCharacter();
       text += this.#match(piece);
       if (this.stopped) break;
     }
@@ -120,6 +121,13 @@ class ChoiceDecoder {
     const shown = this.#show(text);
     if (!this.stopped) shown.tokens.push(...this.#waiting.splice(0).map(({ token }) => token));
     return shown;
+  }
+
+  /** The latest text is that of all tokens since the text before: bytes of one character, say. */
+  #closeCharacter(): void {
+    for (let i = this.#waiting.length - 1; i >= 0 && this.#waiting[i].end === Infinity; i--) {
+      this.#waiting[i].end = this.#decodedLength;
+    }
   }
 
   #match(piece: string): string {

@@ -1,7 +1,7 @@
 import type { Mixture } from "../../engine/core/generation.ts";
 import { ApiError } from "../errors.ts";
 import { unknownModel } from "../models.ts";
-import type { AdapterLease, AppDeps } from "../ports.ts";
+import type { AppDeps } from "../ports.ts";
 import type { GenerationFields } from "../schema/common.ts";
 
 /** An adapter of a mixture, as the answer's `weft.adapters` names it. */
@@ -20,23 +20,25 @@ export interface PinnedMixture {
   release(): void;
 }
 
-/**
- * Resolves `model` and `lora`: the base, one adapter by name, or a weighted mixture over the base.
- * Throws `not_found`, `not_implemented` for "auto", or what fetching an adapter throws.
- */
+/** An adapter that a request names, before it is pinned. */
+export interface WantedAdapter {
+  id: string;
+  weight: number;
+}
+
+/** Pins every adapter of a mixture, or none. Throws what fetching one throws. */
 export async function pinMixture(
-  { model, lora }: Pick<GenerationFields, "model" | "lora">,
-  deps: Pick<AppDeps, "adapters" | "settings" | "clock">,
+  wanted: readonly WantedAdapter[],
+  deps: Pick<AppDeps, "adapters" | "clock">,
   signal: AbortSignal,
 ): Promise<PinnedMixture> {
-  const wanted = wantedAdapters({ model, lora }, deps);
   const startedAt = deps.clock.now();
   const results = await Promise.allSettled(
     wanted.map(({ id }) => deps.adapters.acquire(id, signal)),
   );
   const leases = results.filter((result) => result.status === "fulfilled")
     .map((result) => result.value);
-  const release = () => leases.forEach((lease: AdapterLease) => lease.release());
+  const release = () => leases.forEach((lease) => lease.release());
   const failed = results.find((result) => result.status === "rejected");
   if (failed !== undefined) {
     release();
@@ -44,8 +46,8 @@ export async function pinMixture(
   }
   const adapters = wanted.map(({ id, weight }, i) => ({
     id,
-    weight,
     generation: leases[i].generation,
+    weight,
   }));
   return {
     adapters,
@@ -55,10 +57,14 @@ export async function pinMixture(
   };
 }
 
-function wantedAdapters(
+/**
+ * Resolves `model` and `lora`: the base, one adapter by name, or a weighted mixture over the base.
+ * Throws `not_found`, or `not_implemented` for "auto".
+ */
+export function resolveMixture(
   { model, lora }: Pick<GenerationFields, "model" | "lora">,
   { adapters, settings }: Pick<AppDeps, "adapters" | "settings">,
-): { id: string; weight: number }[] {
+): WantedAdapter[] {
   const mixture = lora ?? [];
   if (model === settings.modelName) {
     mixture.forEach(({ id }, i) => {

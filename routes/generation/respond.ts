@@ -3,7 +3,7 @@ import type { AppDeps } from "../ports.ts";
 import type { AppContext } from "../request_record.ts";
 import type { GenerationFields } from "../schema/common.ts";
 import { sseResponse } from "../sse.ts";
-import { pinMixture, type PinnedMixture } from "./mixture.ts";
+import { pinMixture, type PinnedMixture, type WantedAdapter } from "./mixture.ts";
 import { type GenerationPlan, type RunEvent, runPlan } from "./run.ts";
 import { collect, type ResponseShape } from "./shape.ts";
 
@@ -12,6 +12,7 @@ const CLIENT_CLOSED = 499;
 
 export interface Generation {
   fields: GenerationFields;
+  wanted: readonly WantedAdapter[];
   plan: GenerationPlan;
   shape: ResponseShape;
 }
@@ -23,7 +24,7 @@ export interface Generation {
 export async function respond(
   c: AppContext,
   deps: AppDeps,
-  { fields, plan, shape }: Generation,
+  { fields, wanted, plan, shape }: Generation,
 ): Promise<Response> {
   const record = c.get("record");
   record.model = fields.model;
@@ -53,7 +54,7 @@ export async function respond(
 
   let pinned: PinnedMixture;
   try {
-    pinned = await pinMixture(fields, deps, signal);
+    pinned = await pinMixture(wanted, deps, signal);
   } catch (error) {
     end();
     throw error;

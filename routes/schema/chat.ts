@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { ChatTurn } from "../ports.ts";
+import type { ChatMessage } from "../ports.ts";
 import { MAX_MESSAGES, MAX_TOP_LOGPROBS } from "../limits.ts";
 import { flag, generationFields, integer, text } from "./common.ts";
 
@@ -7,13 +7,13 @@ const textPart = z.looseObject({ type: z.literal("text"), text });
 
 const content = z.union([
   text,
-  z.array(textPart).min(1),
+  z.array(textPart).min(1, "expected at least one part"),
 ], 'expected a string or a list of {type: "text", text} parts');
 
 const message = z.discriminatedUnion("role", [
-  z.looseObject({ role: z.enum(["system", "developer", "user"]), content }),
+  z.looseObject({ role: z.enum(["system", "developer", "user"]), content, name: text.nullish() }),
   // An assistant turn may be empty in histories that other tools write.
-  z.looseObject({ role: z.literal("assistant"), content: content.nullish() }),
+  z.looseObject({ role: z.literal("assistant"), content: content.nullish(), name: text.nullish() }),
 ], 'expected a message with a role of "system", "developer", "user" or "assistant"');
 
 /** The body of `POST /v1/chat/completions`. */
@@ -29,12 +29,11 @@ export const chatSchema = z.looseObject({
 
 export type ChatBody = z.output<typeof chatSchema>;
 
-/** The conversation for the template: parts joined by newlines, "developer" as "system". */
-export function chatTurns(messages: ChatBody["messages"]): ChatTurn[] {
-  return messages.map(({ role, content }) => ({
-    role: role === "developer" ? "system" : role,
-    content: typeof content === "string"
-      ? content
-      : (content ?? []).map((part) => part.text).join("\n"),
+/** The conversation for the tokenizer, without the fields it does not know. */
+export function chatMessages(messages: ChatBody["messages"]): ChatMessage[] {
+  return messages.map(({ role, content, name }) => ({
+    role,
+    content: Array.isArray(content) ? content.map(({ type, text }) => ({ type, text })) : content,
+    ...(typeof name === "string" ? { name } : {}),
   }));
 }

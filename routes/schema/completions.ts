@@ -5,13 +5,13 @@ import { flag, generationFields, integer, text, tokenId } from "./common.ts";
 const PROMPT_MESSAGE = "expected a string, a list of strings, a list of token ids, or a list of " +
   `lists of token ids (at most ${MAX_PROMPTS} prompts, none empty)`;
 
-const tokens = z.array(tokenId).min(1);
+const tokens = z.array(tokenId).min(1, "expected at least one token id");
 
 const prompt = z.union([
   text,
-  z.array(text).min(1).max(MAX_PROMPTS),
+  z.array(text).min(1, PROMPT_MESSAGE).max(MAX_PROMPTS, PROMPT_MESSAGE),
   tokens,
-  z.array(tokens).min(1).max(MAX_PROMPTS),
+  z.array(tokens).min(1, PROMPT_MESSAGE).max(MAX_PROMPTS, PROMPT_MESSAGE),
 ], PROMPT_MESSAGE);
 
 /** The body of `POST /v1/completions`. */

@@ -1,4 +1,5 @@
-import type { ChatTurn, Detokenizer, TextTokenizer } from "../../routes/mod.ts";
+import { WeftError } from "../../engine/core/errors.ts";
+import type { ChatMessage, Detokenizer, TextTokenizer } from "../../routes/mod.ts";
 
 export const EOS = 256;
 export const BOS = 257;
@@ -6,13 +7,29 @@ export const VOCAB_SIZE = 258;
 
 /** A tokenizer whose tokens are UTF-8's bytes: every character beyond ASCII spans several. */
 export class ByteTokenizer implements TextTokenizer {
-  encode(text: string): Uint32Array {
-    return Uint32Array.from(new TextEncoder().encode(text));
+  encode(text: string, { maxTokens }: { maxTokens: number }): Uint32Array {
+    const tokens = Uint32Array.from(bytesOf(text));
+    if (tokens.length > maxTokens) {
+      throw new WeftError("invalid_request", `Cannot take a prompt of ${tokens.length} tokens`);
+    }
+    return tokens;
   }
 
-  encodeChat(turns: readonly ChatTurn[]): Uint32Array {
-    const text = turns.map(({ role, content }) => `<${role}>${content}`).join("") + "<assistant>";
-    return Uint32Array.from([BOS, ...this.encode(text)]);
+  encodeChat(
+    messages: readonly ChatMessage[],
+    options: { maxTokens: number },
+  ): Promise<Uint32Array> {
+    const turns = messages.map(({ role, content }) =>
+      `<${role}>${
+        Array.isArray(content) ? content.map((part) => part.text).join("") : content ?? ""
+      }`
+    );
+    const text = turns.join("") + "<assistant>";
+    return Promise.resolve(Uint32Array.from([BOS, ...this.encode(text, options)]));
+  }
+
+  decode(tokens: readonly number[]): string {
+    return new TextDecoder().decode(Uint8Array.from(tokens));
   }
 
   detokenizer(): Detokenizer {

@@ -250,7 +250,7 @@ Deno.test("messages may be text parts, developers and empty assistant turns", as
   const text = new TextDecoder().decode(
     Uint8Array.from(h.engine.requests[0].promptTokens.slice(1)),
   );
-  assert.equal(text, "<system>Be kind<user>a\nb<assistant><user>c<assistant>");
+  assert.equal(text, "<developer>Be kind<user>ab<assistant><user>c<assistant>");
 });
 
 Deno.test("fields nobody knows are accepted and named in the answer and the log", async () => {

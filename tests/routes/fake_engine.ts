@@ -48,6 +48,7 @@ export class FakeEngine implements Engine {
       });
     }
     this.running.add(request.id);
+    let complete = false;
     try {
       let count = 0;
       const events = this.#script(request, { burst, cachedTokens });
@@ -56,7 +57,6 @@ export class FakeEngine implements Engine {
         if (this.#lossError !== null) throw this.#lossError;
         if (fail?.at === count) throw fail.error;
         if (signal.aborted) {
-          this.aborted.push(request.id);
           yield { kind: "finished", reason: "abort", timings: TIMINGS };
           return;
         }
@@ -64,7 +64,9 @@ export class FakeEngine implements Engine {
         this.events++;
         yield event;
       }
+      complete = true;
     } finally {
+      if (!complete && signal.aborted) this.aborted.push(request.id);
       this.running.delete(request.id);
     }
   }

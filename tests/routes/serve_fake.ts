@@ -1,0 +1,21 @@
+/** A server over the fake engine in a process of its own, for tests of signals. Prints its URL. */
+import { serve } from "../../server.ts";
+import { stopOnSignals } from "../../signals.ts";
+import { createHarness } from "./harness.ts";
+
+const { app, engine, lifecycle, logger } = createHarness({
+  engine: { answer: () => Array<number>(100).fill(97), delayMs: 10 },
+});
+Deno.exit(
+  await serve({
+    fetch: (request) => app.fetch(request),
+    engine,
+    lifecycle,
+    logger,
+    host: "127.0.0.1",
+    port: 0,
+    drainMs: 10_000,
+    stop: stopOnSignals(),
+    onListen: (url) => console.log(url),
+  }),
+);
