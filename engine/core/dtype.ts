@@ -63,7 +63,6 @@ export function f32ToBf16(values: Float32Array): Uint16Array<ArrayBuffer> {
   return out;
 }
 
-<<<<<<< HEAD
 // Most models are stored as bf16: one look-up is three times as fast as two conversions.
 const F16_OF_BF16 = f32ToF16(bf16ToF32(Uint16Array.from({ length: 65536 }, (_, bits) => bits)));
 
@@ -74,8 +73,6 @@ export function bf16ToF16(bits: Uint16Array): Uint16Array<ArrayBuffer> {
   return out;
 }
 
-=======
->>>>>>> adapters
 /** Little-endian tensor bytes → f32. Unaligned bytes are copied first. */
 export function decodeF32(dtype: FloatDtype, bytes: Uint8Array): Float32Array<ArrayBuffer> {
   const { buffer, byteOffset, byteLength } = aligned(bytes, DTYPE_BYTES[dtype]);
@@ -98,11 +95,7 @@ export function decodeF16(dtype: FloatDtype, bytes: Uint8Array): Uint16Array<Arr
     case "F16":
       return new Uint16Array(buffer, byteOffset, byteLength / 2).slice();
     case "BF16":
-<<<<<<< HEAD
       return bf16ToF16(new Uint16Array(buffer, byteOffset, byteLength / 2));
-=======
-      return f32ToF16(bf16ToF32(new Uint16Array(buffer, byteOffset, byteLength / 2)));
->>>>>>> adapters
   }
 }
 
