@@ -1,7 +1,7 @@
 import type { BoundKernel, Recorder } from "../gpu/mod.ts";
 import wgsl from "./feed.wgsl" with { type: "text" };
 import rowsWgsl from "./sampling/rows.wgsl" with { type: "text" };
-import { type SamplingBuffers, samplingConstants } from "./sampling/mod.ts";
+import type { SamplingBuffers } from "./sampling/mod.ts";
 import type { KernelSet } from "./variants.ts";
 
 /** Turns what each decoding row drew last into the next step's input, on the GPU. */
@@ -20,7 +20,7 @@ export class Feed {
   ) {
     const { sampling, tokens, positions, rows } = buffers;
     const { sampled, states } = sampling;
-    this.#bound = kernels.get("feed", [rowsWgsl, wgsl].join("\n"), samplingConstants(kernels.gpu))
+    this.#bound = kernels.get("feed", [rowsWgsl, wgsl].join("\n"))
       .bind({ sampled, states, tokens, positions, rows }, options.uniforms);
   }
 
