@@ -25,14 +25,13 @@ export class RegexSyntaxError extends Error {}
 
 const ASCII = 128;
 const MAX_NESTING = 50;
-const DIGITS = charSet((code) => code >= 48 && code <= 57);
+const NOTHING = new Uint8Array(ASCII);
+const LITERALS = Array.from({ length: ASCII }, (_, literal) => charSet((code) => code === literal));
+const DIGITS = charSet(isDigit);
 const SPACES = charSet((code) =>
   code === 32 || (code >= 9 && code <= 13) || (code >= 28 && code <= 31)
 );
-export const WORD = charSet((code) =>
-  (code >= 48 && code <= 57) || (code >= 65 && code <= 90) || code === 95 ||
-  (code >= 97 && code <= 122)
-);
+export const WORD = charSet((code) => isDigit(code) || isLetter(code) || code === 95);
 const CLASSES: Readonly<Record<string, CharSet>> = {
   d: DIGITS,
   D: inverted(DIGITS),
@@ -61,8 +60,6 @@ class Parser {
   #at = 0;
   #nesting = 0;
   #ignoreCase = false;
-  /** By first and last character. */
-  readonly #sets = new Map<string, CharSet>();
 
   constructor(source: string) {
     this.#source = source;
@@ -271,15 +268,13 @@ class Parser {
   }
 
   #chars(low: string, high: string): CharSet {
-    const known = this.#sets.get(low + high);
-    if (known !== undefined) return known;
-    const isIn = (char: string) => char >= low && char <= high;
-    const set = charSet((code) => {
-      const char = String.fromCharCode(code);
-      return isIn(char) ||
-        (this.#ignoreCase && (isIn(char.toLowerCase()) || isIn(char.toUpperCase())));
-    });
-    this.#sets.set(low + high, set);
+    if (low === high && !this.#ignoreCase) return LITERALS[low.charCodeAt(0)] ?? NOTHING;
+    const set = new Uint8Array(ASCII);
+    const last = Math.min(high.charCodeAt(0), ASCII - 1);
+    for (let code = low.charCodeAt(0); code <= last; code++) {
+      set[code] = 1;
+      if (this.#ignoreCase && isLetter(code)) set[code ^ 0x20] = 1;
+    }
     return set;
   }
 
@@ -305,6 +300,14 @@ function single(chars: CharSet): RegexNode {
 
 function charSet(isIn: (code: number) => boolean): CharSet {
   return Uint8Array.from({ length: ASCII }, (_, code) => isIn(code) ? 1 : 0);
+}
+
+function isDigit(code: number): boolean {
+  return code >= 48 && code <= 57;
+}
+
+function isLetter(code: number): boolean {
+  return (code >= 65 && code <= 90) || (code >= 97 && code <= 122);
 }
 
 function inverted(set: CharSet): CharSet {
