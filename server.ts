@@ -35,28 +35,28 @@ export async function serve(options: ServeOptions): Promise<0 | 1> {
     onListen: ({ hostname, port }) => options.onListen?.(urlOf(hostname, port)),
   }, (request) => options.fetch(request));
 
-  const lost = await Promise.race([engine.lost, aborted(stop)]);
-  if (lost === null) {
-    logger.log("info", "draining", { running: lifecycle.running, drain_ms: options.drainMs });
-    // The device may still be lost while the last answers are written.
-    const complete = await lifecycle.drain(options.drainMs);
-    logger.log("info", "drained", { complete });
-  } else {
+  let lost = false;
+  const onLost = engine.lost.then((error) => {
+    lost = true;
     lifecycle.markLost();
-    logger.log("error", "device_lost", { error: messageOf(lost) });
-    // Running answers end by the engine's error; this lets it reach their clients.
-    await lifecycle.drain(0);
-  }
+    logger.log("error", "device_lost", { error: messageOf(error) });
+  });
+  await Promise.race([onLost, aborted(stop)]);
+  // A device lost while draining ends the running answers, and with them the drain.
+  const drainMs = lost ? 0 : options.drainMs;
+  logger.log("info", "draining", { running: lifecycle.running, drain_ms: drainMs });
+  const complete = await lifecycle.drain(drainMs);
+  logger.log("info", "drained", { complete });
   const timer = setTimeout(() => connections.abort(), CLOSE_MS);
   await server.shutdown();
   clearTimeout(timer);
-  return lost === null ? 0 : 1;
+  return lost ? 1 : 0;
 }
 
-function aborted(signal: AbortSignal): Promise<null> {
-  if (signal.aborted) return Promise.resolve(null);
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => {
-    signal.addEventListener("abort", () => resolve(null), { once: true });
+    signal.addEventListener("abort", () => resolve(), { once: true });
   });
 }
 

@@ -35,9 +35,7 @@ export class Lifecycle {
     if (this.#state === "draining") {
       throw new WeftError("unavailable", "The server is shutting down and takes no new requests");
     }
-    if (this.#state === "lost") {
-      throw new WeftError("device_lost", "The GPU device was lost; the server is restarting");
-    }
+    if (this.#state === "lost") throw deviceLost();
     this.#running++;
     let left = false;
     return () => {
@@ -57,9 +55,7 @@ export class Lifecycle {
   async drain(deadlineMs: number): Promise<boolean> {
     if (this.#state === "ready") this.#state = "draining";
     if (await this.#idleWithin(deadlineMs)) return true;
-    this.#deadline.abort(
-      new WeftError("unavailable", "The server shut down before this answer was complete"),
-    );
+    this.#deadline.abort(this.#state === "lost" ? deviceLost() : cutOff());
     await this.#idleWithin(GRACE_MS);
     return false;
   }
@@ -78,4 +74,12 @@ export class Lifecycle {
     clearTimeout(timer);
     return this.#running === 0;
   }
+}
+
+function deviceLost(): WeftError {
+  return new WeftError("device_lost", "The GPU device was lost; this server is ending");
+}
+
+function cutOff(): WeftError {
+  return new WeftError("unavailable", "The server shut down before this answer was complete");
 }

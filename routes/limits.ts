@@ -17,3 +17,5 @@ export const MAX_MESSAGES = 4096;
 export const DEFAULT_COMPLETION_TOKENS = 16;
 /** The largest body, in bytes. */
 export const MAX_BODY_BYTES = 4 * 1024 * 1024;
+/** A client that takes nothing of its stream for so long has gone, in milliseconds. */
+export const MAX_STALL_MS = 5 * 60_000;

@@ -7,6 +7,8 @@ function frame(payload: object | string): Uint8Array {
 }
 
 export interface SseOptions {
+  /** A reader that takes nothing for so long counts as gone, in milliseconds. */
+  maxStallMs: number;
   /** The payload that tells the client of an error in mid-stream; the stream ends after it. */
   onError: (error: unknown) => object;
   /** The client went away: make `chunks` end soon. */
@@ -21,32 +23,44 @@ export interface SseOptions {
  */
 export function sseResponse(chunks: AsyncGenerator<object, void>, options: SseOptions): Response {
   let cancelled = false;
+  let stall: ReturnType<typeof setTimeout> | undefined;
+
+  async function cancel(): Promise<void> {
+    cancelled = true;
+    clearTimeout(stall);
+    options.onCancel();
+    // A pull may be waiting in the source: what it throws there has been seen by that pull.
+    await chunks.return().catch(() => {});
+    await options.onEnd();
+  }
+
+  /** The next payload, and whether it is the last. */
+  async function nextPayload(): Promise<{ payload: object | string; last: boolean }> {
+    try {
+      const next = await chunks.next();
+      return { payload: next.done ? "[DONE]" : next.value, last: next.done ?? false };
+    } catch (error) {
+      return { payload: options.onError(error), last: true };
+    }
+  }
+
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {
-      let next: IteratorResult<object, void>;
-      try {
-        next = await chunks.next();
-      } catch (error) {
-        const payload = options.onError(error);
-        if (cancelled) return;
-        controller.enqueue(frame(payload));
+      clearTimeout(stall);
+      const { payload, last } = await nextPayload();
+      if (cancelled) return;
+      controller.enqueue(frame(payload));
+      if (last) {
         controller.close();
         await options.onEnd();
         return;
       }
-      if (cancelled) return;
-      controller.enqueue(frame(next.done ? "[DONE]" : next.value));
-      if (!next.done) return;
-      controller.close();
-      await options.onEnd();
+      stall = setTimeout(() => {
+        controller.error(new Error("The client stopped reading"));
+        cancel();
+      }, options.maxStallMs);
     },
-    async cancel() {
-      cancelled = true;
-      options.onCancel();
-      // A pull may be waiting in the source: what it throws there has been seen by that pull.
-      await chunks.return().catch(() => {});
-      await options.onEnd();
-    },
+    cancel,
   }, { highWaterMark: 0 });
   return new Response(body, {
     headers: {

@@ -228,7 +228,25 @@ Deno.test("a lost device ends streams with an error event and the server with ex
     running.engine.lose();
     await assert.rejects(async () => {
       for await (const _ of stream) { /* until it fails */ }
-    }, /device was lost|shut down/);
+    }, /device was lost/);
+    assert.equal(await running.exitCode, 1);
+  });
+});
+
+Deno.test("a device lost while draining still gives exit code 1", async () => {
+  const engine = { answer: endless, delayMs: 10 };
+  await withServer({ engine, drainMs: 10_000 }, async (running) => {
+    const stream = await running.client.chat.completions.create({
+      model: "demo",
+      messages: MESSAGES,
+      stream: true,
+    });
+    running.stop();
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    running.engine.lose();
+    await assert.rejects(async () => {
+      for await (const _ of stream) { /* until it fails */ }
+    }, /device was lost/);
     assert.equal(await running.exitCode, 1);
   });
 });

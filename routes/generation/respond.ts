@@ -1,4 +1,5 @@
 import { ApiError, describeError, replyTo } from "../errors.ts";
+import { MAX_STALL_MS } from "../limits.ts";
 import type { AppDeps } from "../ports.ts";
 import type { AppContext } from "../request_record.ts";
 import type { GenerationFields } from "../schema/common.ts";
@@ -57,7 +58,7 @@ export async function respond(
     pinned = await pinMixture(wanted, deps, signal);
   } catch (error) {
     end();
-    throw error;
+    throw signal.aborted ? signal.reason : error;
   }
   record.adapters = pinned.adapters.map(({ id, weight }) => `${id}:${weight}`).join(",") ||
     undefined;
@@ -73,6 +74,7 @@ export async function respond(
   record.deferred = true;
   let status = 200;
   return sseResponse(chunksOf(first, events, shape), {
+    maxStallMs: MAX_STALL_MS,
     onError(error) {
       const reply = replyTo(error, record.id);
       status = reply.status;

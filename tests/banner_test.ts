@@ -1,0 +1,21 @@
+import assert from "node:assert/strict";
+import { banner } from "../banner.ts";
+import { createHarness } from "./routes/harness.ts";
+
+Deno.test("the banner's line to try is a request the server answers", async () => {
+  const h = createHarness();
+  const text = banner({
+    info: h.engine.info,
+    modelName: "demo",
+    adapters: ["sql", "poet", "chef", "it's"],
+    url: "http://127.0.0.1:8000",
+    locked: true,
+  });
+  assert.match(text, /GPU +Fake device \(software driver\)/);
+  assert.match(text, /Adapters +4: sql, poet, chef, …/);
+  assert.match(text, /authorization: Bearer <key>/);
+  const [, body] = /-d '(.*)'$/.exec(text)!;
+  const response = await h.post("/v1/chat/completions", body);
+  assert.equal(response.status, 200);
+  assert.match(await response.text(), /\[DONE\]/);
+});
