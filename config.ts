@@ -33,6 +33,9 @@ export interface Config {
   readonly maxQueuedRequests: number;
   readonly maxQueuedTokens: number;
   readonly drainSeconds: number;
+  /** For private and gated `hf://` models. */
+  readonly hfToken: string | null;
+  readonly hfEndpoint: string | null;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
 }
@@ -78,6 +81,12 @@ const FLAGS = {
   "max-queued-requests": { value: "COUNT", help: "requests that may wait (256)" },
   "max-queued-tokens": { value: "TOKENS", help: "prompt tokens that may wait (262144)" },
   "drain-seconds": { value: "SECONDS", help: "time for running answers at shutdown (30)" },
+  "hf-token": { value: "TOKEN", help: "for private hf:// models", alsoFrom: "HF_TOKEN" },
+  "hf-endpoint": {
+    value: "URL",
+    help: "the hub that hf:// means (https://huggingface.co)",
+    alsoFrom: "HF_ENDPOINT",
+  },
   "log-level": { value: "LEVEL", help: `${LOG_LEVELS.join(", ")} (info)` },
   "log-format": { value: "FORMAT", help: `${LOG_FORMATS.join(", ")} (json)` },
   help: { help: "show this text", short: "h" },
@@ -114,11 +123,13 @@ function buildConfig(settings: Settings): Config {
     kvMemoryBytes: settings.one("kv-memory", byteSize, null),
     maxBatch: settings.one("max-batch", integer(1, 1024), null),
     maxModelLen: settings.one("max-model-len", integer(16, 1_048_576), null),
-    maxAdapters: settings.one("max-adapters", integer(0, 65_536), null),
+    maxAdapters: settings.one("max-adapters", integer(1, 65_536), null),
     maxLoraRank: settings.one("max-lora-rank", integer(1, 1024), null),
-    maxQueuedRequests: settings.one("max-queued-requests", integer(0, 1_000_000), 256),
-    maxQueuedTokens: settings.one("max-queued-tokens", integer(0, 1_000_000_000), 262_144),
+    maxQueuedRequests: settings.one("max-queued-requests", integer(1, 1_000_000), 256),
+    maxQueuedTokens: settings.one("max-queued-tokens", integer(1, 1_000_000_000), 262_144),
     drainSeconds: settings.one("drain-seconds", integer(0, 3600), 30),
+    hfToken: settings.one("hf-token", apiKey, null),
+    hfEndpoint: settings.one("hf-endpoint", origin, null),
     logLevel: settings.one("log-level", oneOf(LOG_LEVELS), "info"),
     logFormat: settings.one("log-format", oneOf(LOG_FORMATS), "json"),
   });

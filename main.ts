@@ -1,44 +1,34 @@
 /** Starts the server: reads the configuration, makes the parts, wires them, serves until told to stop. */
+import { AdapterStore, directoryCatalogue } from "./adapters/mod.ts";
 import { banner } from "./banner.ts";
 import { type Config, readConfig, VERSION } from "./config.ts";
-import type { AdapterWeights } from "./engine/core/adapter_weights.ts";
-import type { Engine } from "./engine/core/engine.ts";
 import { messageOf } from "./engine/core/errors.ts";
+import type { ModelConfig } from "./engine/core/model_config.ts";
+import {
+  DEFAULT_MAX_LORA_RANK,
+  loadTokenizer,
+  readModelConfig,
+  resolveModel,
+  startEngine,
+} from "./engine/mod.ts";
 import {
   type AdapterCatalog,
   createApp,
   createLogger,
   createMetrics,
   Lifecycle,
-  type LogFields,
-  type LogLevel,
+  type Logger,
   MAX_BODY_BYTES,
-  type TextTokenizer,
 } from "./routes/mod.ts";
 import { serve } from "./server.ts";
 import { stopOnSignals } from "./signals.ts";
 
-// TODO(merge): import these three from engine/mod.ts, engine/tokenizer/mod.ts and adapters/mod.ts.
-interface Parts {
-  startEngine(options: {
-    modelDirectory: string;
-    dtype: Config["dtype"];
-    maxBatch: number | null;
-    maxModelLen: number | null;
-    kvMemoryBytes: number | null;
-    maxAdapters: number | null;
-    maxLoraRank: number | null;
-    maxQueuedRequests: number;
-    maxQueuedTokens: number;
-    loadAdapter: (generation: string) => Promise<AdapterWeights>;
-    log: (level: LogLevel, event: string, fields?: LogFields) => void;
-  }): Promise<Engine>;
-  loadTokenizer(modelDirectory: string): Promise<TextTokenizer>;
-  openAdapters(directories: readonly string[]): Promise<
-    AdapterCatalog & { weights(generation: string): Promise<AdapterWeights> }
-  >;
-}
-declare const parts: Parts;
+/** Downloaded models; the one place `deno task start` may write to. */
+const MODEL_CACHE = ".weft/models";
+/** The weights file of one adapter, at most. */
+const MAX_ADAPTER_BYTES = 2 ** 30;
+/** Host memory for adapters' tensors. */
+const ADAPTER_MEMORY_BYTES = 2 ** 30;
 
 async function run(config: Config): Promise<number> {
   const logger = createLogger({
@@ -46,24 +36,21 @@ async function run(config: Config): Promise<number> {
     format: config.logFormat,
     write: (line) => console.error(line),
   });
-  const [tokenizer, adapters] = await Promise.all([
-    parts.loadTokenizer(config.model),
-    parts.openAdapters(config.adapters),
-  ]);
-  const engine = await parts.startEngine({
-    modelDirectory: config.model,
-    dtype: config.dtype,
-    maxBatch: config.maxBatch,
-    maxModelLen: config.maxModelLen,
-    kvMemoryBytes: config.kvMemoryBytes,
-    maxAdapters: config.maxAdapters,
-    maxLoraRank: config.maxLoraRank,
-    maxQueuedRequests: config.maxQueuedRequests,
-    maxQueuedTokens: config.maxQueuedTokens,
-    loadAdapter: (generation) => adapters.weights(generation),
-    log: (level, event, fields) => logger.log(level, event, fields),
+  const modelDirectory = await resolveModel(config.model, {
+    cacheDir: MODEL_CACHE,
+    token: config.hfToken ?? undefined,
+    endpoint: config.hfEndpoint ?? undefined,
+    onProgress: everySecond(({ file, doneBytes, totalBytes }) =>
+      logger.log("info", "download", { file, done_bytes: doneBytes, total_bytes: totalBytes })
+    ),
   });
+  const store = await openStore(config, await readModelConfig(modelDirectory));
+  const [tokenizer, engine] = await Promise.all([
+    loadTokenizer(modelDirectory),
+    startEngineOf(config, { modelDirectory, store, logger }),
+  ]);
   const lifecycle = new Lifecycle();
+  const adapters = catalogOf(store);
   const app = createApp({
     engine,
     tokenizer,
@@ -98,8 +85,68 @@ async function run(config: Config): Promise<number> {
         locked: config.apiKeys.length > 0,
       })),
   });
-  if (code === 0) await engine.close();
+  tokenizer.close();
+  await engine.close();
   return code;
+}
+
+function startEngineOf(
+  config: Config,
+  parts: { modelDirectory: string; store: AdapterStore; logger: Logger },
+) {
+  const { modelDirectory, store, logger } = parts;
+  return startEngine({
+    modelDirectory,
+    dtype: config.dtype,
+    maxBatch: config.maxBatch ?? undefined,
+    maxModelLen: config.maxModelLen ?? undefined,
+    kvMemoryBytes: config.kvMemoryBytes ?? undefined,
+    maxAdapters: config.maxAdapters ?? undefined,
+    maxLoraRank: config.maxLoraRank ?? undefined,
+    maxQueuedRequests: config.maxQueuedRequests,
+    maxQueuedTokens: config.maxQueuedTokens,
+    loadAdapter: (generation) => store.weightsOf(generation),
+    onProgress: everySecond(({ loadedBytes, totalBytes }) =>
+      logger.log("info", "load", { loaded_bytes: loadedBytes, total_bytes: totalBytes })
+    ),
+  });
+}
+
+function openStore(config: Config, model: ModelConfig): Promise<AdapterStore> {
+  return AdapterStore.open({
+    catalogues: config.adapters.map((path) =>
+      directoryCatalogue(path, { maxWeightBytes: MAX_ADAPTER_BYTES })
+    ),
+    model,
+    maxRank: config.maxLoraRank ?? DEFAULT_MAX_LORA_RANK,
+    maxBytes: ADAPTER_MEMORY_BYTES,
+  });
+}
+
+/** The store as the routes see it. */
+function catalogOf(store: AdapterStore): AdapterCatalog {
+  const created = Math.floor(Date.now() / 1000);
+  const entry = ({ name, location }: { name: string; location: string }) => (
+    { name, source: location, created }
+  );
+  return {
+    list: () => store.list().map(entry),
+    get: (name) => {
+      const found = store.get(name);
+      return found && entry(found);
+    },
+    acquire: (name, signal) => store.acquire(name, signal),
+  };
+}
+
+/** Passes on a report of progress at most once a second. */
+function everySecond<T>(report: (progress: T) => void): (progress: T) => void {
+  let last = performance.now();
+  return (progress) => {
+    if (performance.now() - last < 1000) return;
+    last = performance.now();
+    report(progress);
+  };
 }
 
 async function main(): Promise<number> {

@@ -97,21 +97,39 @@ interface ModelParts {
  * @throws {WeftError} `bad_model` or `unsupported`, naming the file and what is wrong with it.
  */
 export async function openModelDirectory(path: string): Promise<ModelDirectory> {
-  const configJson = await readJsonFile(join(path, "config.json"));
-  if (configJson === undefined) {
-    throw new WeftError("bad_model", `Cannot open the model ${path}: it has no config.json`);
-  }
-  const generationJson = await readJsonFile(join(path, "generation_config.json"));
-  const config = parseModelConfig(configJson, generationJson);
+  const { config, generationConfig } = await readConfigs(path);
   const files: FileSource[] = [];
   try {
     const stored = await openTensors(path, files);
-    const generationConfig = isJsonObject(generationJson) ? generationJson : {};
     return new ModelDirectory(path, { config, generationConfig, stored, files });
   } catch (error) {
     for (const file of files) file.close();
     throw error;
   }
+}
+
+/**
+ * Only the shape: `config.json` and `generation_config.json`.
+ *
+ * @throws {WeftError} as {@link openModelDirectory}.
+ */
+export async function readModelConfig(path: string): Promise<ModelConfig> {
+  const { config } = await readConfigs(path);
+  return config;
+}
+
+async function readConfigs(
+  path: string,
+): Promise<{ config: ModelConfig; generationConfig: JsonObject }> {
+  const configJson = await readJsonFile(join(path, "config.json"));
+  if (configJson === undefined) {
+    throw new WeftError("bad_model", `Cannot open the model ${path}: it has no config.json`);
+  }
+  const generationJson = await readJsonFile(join(path, "generation_config.json"));
+  return {
+    config: parseModelConfig(configJson, generationJson),
+    generationConfig: isJsonObject(generationJson) ? generationJson : {},
+  };
 }
 
 /** Opens the weight files into `files`, which the caller closes, and lists their tensors. */

@@ -59,7 +59,7 @@ export function weightSources(config: ModelConfig): WeightPlan {
     embedding: matrix("model.embed_tokens.weight"),
     layers: Array.from({ length: config.numLayers }, (_, layer) => layerSources(config, layer)),
     finalNorm: { name: "model.norm.weight", rows: hiddenSize, cols: null },
-    head: config.tieWordEmbeddings ? null : matrix("lm_head.weight"),
+    head: config.tieWordEmbeddings ? null : matrix(HEAD),
   };
 }
 
@@ -131,6 +131,8 @@ export function plannedTensors(plan: WeightPlan): TensorSource[] {
 
 /** Rotary frequencies that old checkpoints carry along; they follow from the configuration. */
 const DERIVED = /^model\.(layers\.\d+\.self_attn\.)?rotary_emb\.inv_freq$/;
+/** Some checkpoints store a tied head again; like transformers, we take the embedding. */
+const HEAD = "lm_head.weight";
 /** So many problems are listed; a wrong configuration makes all tensors wrong. */
 const MAX_LISTED = 4;
 
@@ -153,12 +155,8 @@ export function planWeights(
   const names = new Set(needed.map(({ name }) => name));
   for (const name of tensors.keys()) {
     if (names.has(name) || DERIVED.test(name)) continue;
-    const tied = name === "lm_head.weight" && config.tieWordEmbeddings;
-    problems.push(
-      tied
-        ? "lm_head.weight is there although tie_word_embeddings is true: drop one of the two"
-        : `${name} is no part of a ${config.architecture} model of this configuration`,
-    );
+    if (name === HEAD && config.tieWordEmbeddings) continue;
+    problems.push(`${name} is no part of a ${config.architecture} model of this configuration`);
   }
   if (problems.length === 0) return plan;
   const listed = problems.slice(0, MAX_LISTED).join("; ");

@@ -44,7 +44,8 @@ export interface Sizing {
 const DEFAULT_BATCH = 32;
 const DEFAULT_MODEL_LEN = 8192;
 const DEFAULT_ADAPTERS = 32;
-const DEFAULT_RANK = 64;
+/** The largest rank of an adapter where nothing else is configured. */
+export const DEFAULT_MAX_LORA_RANK = 64;
 /** Rows an adapter takes on average; most have rank 8 to 16. */
 const ROWS_PER_ADAPTER = 16;
 const MAX_PREFILL_TOKENS = 512;
@@ -68,7 +69,7 @@ export function sizeEngine(options: SizingOptions, facts: SizingFacts): Sizing {
     );
   }
   const maxAdapters = options.maxAdapters ?? DEFAULT_ADAPTERS;
-  const maxLoraRank = options.maxLoraRank ?? DEFAULT_RANK;
+  const maxLoraRank = options.maxLoraRank ?? DEFAULT_MAX_LORA_RANK;
   const rankRows = rowsThatFit(facts, Math.max(maxAdapters * ROWS_PER_ADAPTER, maxLoraRank));
   if (rankRows < maxLoraRank) {
     throw new WeftError(
