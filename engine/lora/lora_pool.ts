@@ -1,16 +1,13 @@
-import {
-  type AdapterWeights,
-  MAX_MIXTURE,
-  type Projection,
-  PROJECTIONS,
-} from "../core/adapter_weights.ts";
+import { type AdapterWeights, MAX_MIXTURE } from "../core/adapter_weights.ts";
 import { WeftError } from "../core/errors.ts";
 import type { Mixture } from "../core/generation.ts";
 import type { ModelConfig } from "../core/model_config.ts";
 import type { Recorder } from "../gpu/mod.ts";
 import { type KernelSet, LoraExpand, LoraShrink, type LoraStep, NO_SLOT } from "../kernels/mod.ts";
 import { PoolLayout, PROJECTION_GROUPS, type ProjectionGroup } from "./projection_groups.ts";
-import { type RankRuns, ResidentAdapters } from "./resident_adapters.ts";
+import { type RankRows, rankRows, rowsNeeded } from "./rank_rows.ts";
+import type { Place } from "./rank_row_pool.ts";
+import { ResidentAdapters } from "./resident_adapters.ts";
 
 export interface LoraPoolOptions {
   config: ModelConfig;
@@ -43,22 +40,18 @@ export class LoraPool {
   readonly #slots: GPUBuffer;
   readonly #mix: GPUBuffer;
   readonly #h: GPUBuffer;
-  /** Of each resident generation. */
-  readonly #ranks = new Map<string, number>();
+  /** What is known of each resident generation. */
+  readonly #adapters = new Map<string, { maxRank: number; need: RankRows }>();
   #loads = 0;
   #evictions = 0;
 
   constructor(kernels: KernelSet, options: LoraPoolOptions) {
-    const { config, maxBatch, maxTokens, maxAdapters, maxLoraRank, rankRows } = options;
+    const { config, maxBatch, maxTokens, maxAdapters, maxLoraRank } = options;
     const { buffers } = kernels.gpu;
     this.#kernels = kernels;
     this.#options = options;
-    this.#layout = new PoolLayout(config, { rankRows, maxRank: maxLoraRank });
-    const rows = Object.fromEntries(PROJECTIONS.map((projection) => [projection, rankRows]));
-    this.#residents = new ResidentAdapters({
-      maxAdapters,
-      rows: rows as Record<Projection, number>,
-    });
+    this.#layout = new PoolLayout(config, { rankRows: options.rankRows, maxRank: maxLoraRank });
+    this.#residents = new ResidentAdapters({ maxAdapters, rows: rankRows(() => options.rankRows) });
     this.#pools = Array.from({ length: config.numLayers }, (_, layer) => {
       const pool = (group: ProjectionGroup): GroupPool => {
         const { a, b } = this.#layout.poolSizes(group);
@@ -103,32 +96,34 @@ export class LoraPool {
   }
 
   /**
-   * Uploads what is given and pins everything named, or changes nothing that is pinned and returns
-   * false when that leaves no room.
+   * Uploads what is given and pins everything named, or pins nothing and returns false: because what
+   * is pinned leaves no room, or because a generation without given weights had to go (`has` tells).
    *
-   * @throws {WeftError} `bad_adapter` for adapters that can never be here together.
+   * @throws {WeftError} `bad_adapter` or `unsupported` for adapters that can never be here together.
    */
   place(generations: readonly string[], weights: ReadonlyMap<string, AdapterWeights>): boolean {
-    const pinned = generations.filter((generation) => this.has(generation));
-    this.#residents.pin(pinned);
     for (const generation of generations) {
-      if (this.has(generation)) continue;
-      const adapter = weights.get(generation);
-      if (!adapter) throw new Error(`no weights were given for adapter ${generation}`);
-      try {
-        if (this.#upload(adapter)) {
-          this.#residents.pin([generation]);
-          pinned.push(generation);
-          continue;
-        }
-      } catch (error) {
-        this.release(pinned);
-        throw error;
-      }
-      this.release(pinned);
-      return false;
+      const given = weights.get(generation);
+      if (given) this.#register(given);
     }
-    return true;
+    try {
+      const plan = this.#residents.planAll(
+        generations.map((generation) => ({ generation, need: this.#known(generation).need })),
+      );
+      if (!plan) return false;
+      this.#evictions += plan.evicted.length;
+      for (const { generation, upload, ...place } of plan.places) {
+        if (!upload) continue;
+        const given = weights.get(generation);
+        if (given) this.#upload(given, place);
+        else this.#residents.remove(generation);
+      }
+      return this.#residents.pin(generations);
+    } finally {
+      for (const generation of this.#adapters.keys()) {
+        if (!this.has(generation)) this.#adapters.delete(generation);
+      }
+    }
   }
 
   release(generations: readonly string[]): void {
@@ -139,7 +134,7 @@ export class LoraPool {
     const entries = new DataView(new ArrayBuffer(MAX_MIXTURE * 8));
     for (let i = 0; i < MAX_MIXTURE; i++) {
       const entry = mixture.at(i);
-      const slot = entry ? this.#residents.slotOf(entry.generation) : NO_SLOT;
+      const slot = entry ? this.#residents.get(entry.generation)!.slot : NO_SLOT;
       entries.setUint32(8 * i, slot, true);
       entries.setFloat32(8 * i + 4, entry?.weight ?? 0, true);
     }
@@ -148,7 +143,7 @@ export class LoraPool {
 
   /** The largest ranks of a mixture's adapters added up. */
   rankTotal(mixture: Mixture): number {
-    return mixture.reduce((sum, { generation }) => sum + (this.#ranks.get(generation) ?? 0), 0);
+    return mixture.reduce((sum, { generation }) => sum + this.#known(generation).maxRank, 0);
   }
 
   stats(): { resident: string[]; pinned: string[]; loads: number; evictions: number } {
@@ -164,32 +159,31 @@ export class LoraPool {
     this.#residents.checkIntegrity();
   }
 
-  /** False when what is pinned leaves no room. */
-  #upload(adapter: AdapterWeights): boolean {
+  #register(adapter: AdapterWeights): void {
     const { maxLoraRank } = this.#options;
-    const { generation, maxRank, modules } = adapter;
+    const { generation, maxRank } = adapter;
     if (maxRank > maxLoraRank) {
       throw new WeftError(
         "bad_adapter",
         `Cannot load adapter ${generation}: rank ${maxRank} exceeds the configured maximum ${maxLoraRank}`,
       );
     }
-    const need = Object.fromEntries(PROJECTIONS.map((projection) => [
-      projection,
-      modules.reduce((most, m) => m.projection === projection ? Math.max(most, m.rank) : most, 0),
-    ])) as Record<Projection, number>;
-    const runs = this.#residents.plan(generation, need);
-    if (!runs) return false;
-    for (const evicted of runs.evicted) this.#ranks.delete(evicted);
-    this.#evictions += runs.evicted.length;
-    this.#loads++;
-    this.#ranks.set(generation, maxRank);
-    this.#writeSlot(adapter, runs);
-    this.#writeRows(adapter, runs);
-    return true;
+    this.#adapters.set(generation, { maxRank, need: rowsNeeded(adapter) });
   }
 
-  #writeSlot({ modules }: AdapterWeights, { slot, offset }: RankRuns): void {
+  #known(generation: string): { maxRank: number; need: RankRows } {
+    const known = this.#adapters.get(generation);
+    if (!known) throw new Error(`no weights were given for adapter ${generation}`);
+    return known;
+  }
+
+  #upload(adapter: AdapterWeights, place: Place): void {
+    this.#loads++;
+    this.#writeSlot(adapter, place);
+    this.#writeRows(adapter, place);
+  }
+
+  #writeSlot({ modules }: AdapterWeights, { slot, offset }: Place): void {
     const table = new DataView(new ArrayBuffer(this.#layout.modules * 16));
     for (const module of modules) {
       const at = 16 * this.#layout.moduleIndex(module);
@@ -201,14 +195,14 @@ export class LoraPool {
     queue.writeBuffer(this.#slots, slot * table.byteLength, table);
   }
 
-  #writeRows({ modules }: AdapterWeights, { offset }: RankRuns): void {
+  #writeRows({ modules }: AdapterWeights, { offset }: Place): void {
     const { weightBytes, gpu } = this.#kernels;
     for (const { layer, projection, rank, a, b } of modules) {
-      const place = this.#layout.place(projection, offset[projection]);
-      const pool = this.#pools[layer][place.group];
+      const at = this.#layout.place(projection, offset[projection]);
+      const pool = this.#pools[layer][at.group];
       const { queue } = gpu.device;
-      queue.writeBuffer(pool.a, place.a * weightBytes, this.#stored(a));
-      queue.writeBuffer(pool.b, place.b * weightBytes, this.#stored(transpose(b, rank)));
+      queue.writeBuffer(pool.a, at.a * weightBytes, this.#stored(a));
+      queue.writeBuffer(pool.b, at.b * weightBytes, this.#stored(transpose(b, rank)));
     }
   }
 

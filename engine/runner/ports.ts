@@ -17,8 +17,9 @@ export interface RunnerPorts {
 export interface AdapterPool {
   has(generation: string): boolean;
   /**
-   * Uploads what is given and pins everything named, or nothing: false when what is pinned leaves
-   * no room. Throws WeftError("bad_adapter") for one that can never fit.
+   * Uploads what is given and pins everything named, or pins nothing and returns false: because what
+   * is pinned leaves no room, or because a generation without given weights had to go (`has` tells).
+   * Throws WeftError for adapters that can never be here together.
    */
   place(generations: readonly string[], weights: ReadonlyMap<string, AdapterWeights>): boolean;
   /** Undoes one `place` of the same. */

@@ -22,7 +22,16 @@ export const ENGINE_LAYERS: readonly (readonly string[])[] = [
 
 /** What the areas outside the engine import. */
 export const OUTER_IMPORTS: Record<string, readonly string[]> = {
-  main: ["config", "server", "banner", "routes", "engine/mod", "adapters", "engine/core"],
+  main: [
+    "config",
+    "server",
+    "signals",
+    "banner",
+    "routes",
+    "engine/mod",
+    "adapters",
+    "engine/core",
+  ],
   server: ["routes", "engine/core"],
   banner: ["engine/core"],
   routes: ["engine/mod", "adapters", "engine/core"],
