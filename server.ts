@@ -33,6 +33,11 @@ export async function serve(options: ServeOptions): Promise<0 | 1> {
     port: options.port,
     signal: connections.signal,
     onListen: ({ hostname, port }) => options.onListen?.(urlOf(hostname, port)),
+    // The app answers its own errors; what comes here is a body that broke off. Nothing can be sent.
+    onError(error) {
+      logger.log("warn", "response_broken", { error: messageOf(error) });
+      return new Response(null, { status: 500 });
+    },
   }, (request) => options.fetch(request));
 
   let lost = false;

@@ -178,6 +178,46 @@ Deno.test("the openai client going away frees the engine, streamed or whole", as
   });
 });
 
+Deno.test("a client whose body came late and who leaves without an answer frees the engine", async () => {
+  const engine = { answer: endless, delayMs: 20 };
+  await withServer({ engine }, async (running) => {
+    const { hostname, port } = new URL(running.url);
+    for (const stream of [false, true]) {
+      const body = JSON.stringify({ model: "sql", messages: MESSAGES, stream });
+      const head = "POST /v1/chat/completions HTTP/1.1\r\nhost: weft\r\n" +
+        `content-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n`;
+      const connection = await Deno.connect({ hostname, port: Number(port) });
+      for (const part of [head, body]) {
+        await connection.write(new TextEncoder().encode(part));
+        await new Promise((resolve) => setTimeout(resolve, 30));
+      }
+      assert.equal(running.engine.running.size, 1);
+      connection.close();
+      for (let i = 0; i < 150 && running.engine.running.size > 0; i++) {
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+      await settled(running);
+    }
+    assert.equal(running.engine.aborted.length, 2);
+    assert.deepEqual(running.logs.map(({ status }) => status), [499, 499]);
+  });
+});
+
+Deno.test("a whole answer that fails late breaks the connection", async () => {
+  const fail = { at: 60, error: new Error("boom") };
+  await withServer({ engine: { answer: endless, delayMs: 20, fail } }, async (running) => {
+    await assert.rejects(
+      () => running.client.chat.completions.create({ model: "demo", messages: MESSAGES }),
+      /reading a body/,
+    );
+    await settled(running);
+    const [request, ending] = running.logs;
+    assert.deepEqual([ending.event, ending.error], ["response_broken", "boom"]);
+    assert.equal(request.status, 500);
+    assert.match(String(request.error), /boom/);
+  });
+});
+
 Deno.test("stopping drains: readiness 503 at once, the running stream ends well, exit code 0", async () => {
   await withServer({ engine: { delayMs: 8 } }, async ({ client, url, stop, exitCode }) => {
     const stream = await client.chat.completions.create({

@@ -1,5 +1,7 @@
 import { ApiError, describeError, replyTo } from "../errors.ts";
+import { lateJsonResponse } from "../late_json.ts";
 import { MAX_STALL_MS } from "../limits.ts";
+import { isFulfilledWithin, PATIENCE_MS } from "../patience.ts";
 import type { AppDeps } from "../ports.ts";
 import type { AppContext } from "../request_record.ts";
 import type { GenerationFields } from "../schema/common.ts";
@@ -32,7 +34,7 @@ export async function respond(
   record.stream = fields.stream ?? false;
   const leave = deps.lifecycle.enter();
   const client = new AbortController();
-  // PLATFORM.md: this signal also aborts after a success, when there is nothing left to abort.
+  // Tells of some clients that leave before their answer begins; PLATFORM.md, HTTP, says which not.
   const goAway = () => client.abort(new ClientGone());
   const requestSignal = c.req.raw.signal;
   if (requestSignal.aborted) goAway();
@@ -65,12 +67,24 @@ export async function respond(
 
   const events = run(pinned);
   if (!record.stream) {
-    const { choices, summary } = await collect(events);
-    return c.json(shape.whole(choices, summary));
+    const answer = collect(events).then(({ choices, summary }) => shape.whole(choices, summary));
+    return await lateJsonResponse(answer, {
+      patienceMs: PATIENCE_MS,
+      onCancel: goAway,
+      onLate() {
+        record.deferred = true;
+        answer.then(() => record.complete(200), (error) => {
+          record.error = describeError(error);
+          record.complete(replyTo(error, record.id).status);
+        });
+      },
+    });
   }
 
   // Until the engine has taken the request in, a refusal can still become a status.
-  const first = await events.next();
+  const first = events.next();
+  first.catch(() => {}); // A client that leaves at once never takes it.
+  await isFulfilledWithin(PATIENCE_MS, first);
   record.deferred = true;
   let status = 200;
   return sseResponse(chunksOf(first, events, shape), {
@@ -94,11 +108,12 @@ export async function respond(
 }
 
 async function* chunksOf(
-  first: IteratorResult<RunEvent, void>,
+  first: Promise<IteratorResult<RunEvent, void>>,
   rest: AsyncIterable<RunEvent>,
   shape: ResponseShape,
 ): AsyncGenerator<object, void> {
-  if (!first.done) yield* shape.chunks(first.value);
+  const { done, value } = await first;
+  if (!done) yield* shape.chunks(value);
   for await (const event of rest) yield* shape.chunks(event);
 }
 

@@ -1,0 +1,237 @@
+/** The real server, started as `deno task start` starts it, on a free port. */
+import assert from "node:assert/strict";
+import OpenAI from "openai";
+
+/** Loading the model and compiling its kernels on a busy machine. */
+const START_MS = 90_000;
+/** From SIGTERM to the process's end, with nothing running. */
+const STOP_MS = 20_000;
+const IDLE_MS = 20_000;
+
+export interface ServerOptions {
+  flags?: readonly string[];
+  /** What the client sends as its key. */
+  apiKey?: string;
+}
+
+/** A server process from its start to its exit. */
+export class ServerProcess {
+  readonly #child: Deno.ChildProcess;
+  readonly #output: Promise<unknown>;
+  readonly #url = Promise.withResolvers<string>();
+  /** What it wrote so far. */
+  stdout = "";
+  stderr = "";
+
+  constructor(flags: readonly string[]) {
+    const { env, args } = startCommand();
+    this.#child = new Deno.Command(Deno.execPath(), {
+      args: [...args, ...flags],
+      env,
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    this.#url.promise.catch(() => {}); // Only `url()` is told.
+    this.#output = Promise.all([
+      each(this.#child.stdout, (text) => {
+        this.stdout += text;
+        const [, url] = /^Ready at +(\S+)\n/m.exec(this.stdout) ?? [];
+        if (url !== undefined) this.#url.resolve(url);
+      }),
+      each(this.#child.stderr, (text) => this.stderr += text),
+    ]).then(() => this.#url.reject(new Error(`The server ended before it was ready`)));
+  }
+
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  /** Where it listens, once it does. */
+  url(): Promise<string> {
+    return within(START_MS, this.#url.promise, "start");
+  }
+
+  kill(signal: Deno.Signal): void {
+    this.#child.kill(signal);
+  }
+
+  /** The exit code, once all it wrote is here too. A server that doesn't end in time is killed. */
+  async exit(ms = STOP_MS): Promise<number> {
+    try {
+      const { code } = await within(ms, this.#child.status, "end");
+      return code;
+    } catch (error) {
+      this.kill("SIGKILL");
+      await this.#child.status;
+      throw error;
+    } finally {
+      await this.#output;
+    }
+  }
+
+  /** Its log, parsed. Every line it writes to stderr must be one: noise there is a fault. */
+  logs(): LogLine[] {
+    return this.stderr.split("\n").slice(0, -1).map((line) => {
+      try {
+        return JSON.parse(line);
+      } catch {
+        throw new Error(`Not a line of the log: ${line}`);
+      }
+    });
+  }
+}
+
+// deno-lint-ignore no-explicit-any -- log lines and answers have many shapes; a test fails where one differs
+export type Json = any;
+export type LogLine = Record<string, Json>;
+
+/** A server that is ready, and what a test wants of it. */
+export interface TestServer {
+  process: ServerProcess;
+  url: string;
+  /** Doesn't retry. */
+  client: OpenAI;
+  /** The base model's name, and its adapters'. */
+  base: string;
+  adapters: string[];
+  post(path: string, body: unknown, init?: RequestInit): Promise<Response>;
+  /** The values of /metrics without labels. */
+  metrics(): Promise<Map<string, number>>;
+  /** Waits until `done` holds of the metrics. */
+  until(done: (metrics: Map<string, number>) => boolean): Promise<void>;
+  /** Waits until nothing runs, waits or holds memory or adapters. */
+  idle(): Promise<void>;
+}
+
+/** Starts a server and looks up what it serves. */
+export async function startServer({ flags = [], apiKey = "none" }: ServerOptions = {}): Promise<
+  TestServer
+> {
+  const process = new ServerProcess(["--port", "0", ...flags]);
+  let url: string;
+  try {
+    url = await process.url();
+  } catch (error) {
+    await process.exit(1000).catch(() => {});
+    throw withLog(error, process);
+  }
+  const client = new OpenAI({ baseURL: `${url}/v1`, apiKey, maxRetries: 0 });
+  const [base, ...adapters] = (await client.models.list()).data.map(({ id }) => id);
+  async function metrics(): Promise<Map<string, number>> {
+    const page = await (await fetch(`${url}/metrics`)).text();
+    return new Map(
+      [...page.matchAll(/^(\w+) (\S+)$/gm)].map(([, name, value]) => [name, Number(value)]),
+    );
+  }
+  async function until(done: (metrics: Map<string, number>) => boolean): Promise<void> {
+    const deadline = performance.now() + IDLE_MS;
+    for (;;) {
+      const now = await metrics();
+      if (done(now)) return;
+      assert.ok(
+        performance.now() < deadline,
+        `the metrics never came to it: ${JSON.stringify([...now])}`,
+      );
+      await pause(20);
+    }
+  }
+  return {
+    process,
+    url,
+    client,
+    base,
+    adapters,
+    metrics,
+    until,
+    idle: () => until((metrics) => BUSY.every((name) => metrics.get(name) === 0)),
+    post: (path, body, init = {}) =>
+      fetch(url + path, {
+        ...init,
+        method: "POST",
+        headers: { "content-type": "application/json", ...init.headers },
+        body: typeof body === "string" ? body : JSON.stringify(body),
+      }),
+  };
+}
+
+const BUSY = [
+  "weft_requests_running",
+  "weft_requests_waiting",
+  "weft_prompt_tokens_waiting",
+  "weft_kv_cache_usage_ratio",
+  "weft_adapters_pinned",
+];
+
+/**
+ * Runs `body` against a server of its own, which must be idle afterwards, end with code 0 at SIGTERM,
+ * and have written nothing but its log. A failure brings the log along.
+ */
+export async function withServer(
+  options: ServerOptions,
+  body: (server: TestServer) => Promise<void>,
+): Promise<void> {
+  const server = await startServer(options);
+  try {
+    await body(server);
+    await server.idle();
+    server.process.kill("SIGTERM");
+    assert.equal(await server.process.exit(), 0, "the exit code after SIGTERM");
+    server.process.logs();
+  } catch (error) {
+    try {
+      server.process.kill("SIGKILL");
+    } catch { /* it has ended */ }
+    await server.process.exit();
+    throw withLog(error, server.process);
+  }
+}
+
+/** Steps of one test share a server; the first that fails ends the test, log and all. */
+export function stepsOf(t: Deno.TestContext) {
+  return async (name: string, body: () => Promise<void>): Promise<void> => {
+    if (!await t.step(name, body)) throw new Error(`"${name}" failed`);
+  };
+}
+
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** `deno task start`'s variables and arguments. */
+function startCommand(): { env: Record<string, string>; args: string[] } {
+  const { tasks } = JSON.parse(Deno.readTextFileSync("deno.json"));
+  const words: string[] = tasks.start.command.split(" ");
+  const program = words.indexOf("deno");
+  assert.ok(program >= 0, "the start task runs deno");
+  return {
+    env: Object.fromEntries(words.slice(0, program).map((word) => word.split("=", 2))),
+    args: words.slice(program + 1),
+  };
+}
+
+async function each(
+  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+  take: (text: string) => void,
+): Promise<void> {
+  for await (const text of stream.pipeThrough(new TextDecoderStream())) take(text);
+}
+
+async function within<T>(ms: number, promise: Promise<T>, what: string): Promise<T> {
+  const timeout = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => timeout.reject(new Error(`The server did not ${what} within ${ms} ms`)),
+    ms,
+  );
+  try {
+    return await Promise.race([promise, timeout.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function withLog(error: unknown, { stdout, stderr }: ServerProcess): Error {
+  const message = error instanceof Error ? error.message : String(error);
+  const log = `${stdout}\n${stderr}`.trim().split("\n").slice(-40).join("\n");
+  return new Error(`${message}\n--- the server's output ---\n${log}`, { cause: error });
+}
