@@ -1,5 +1,5 @@
 import type { Engine } from "./engine/core/engine.ts";
-import { messageOf } from "./engine/core/errors.ts";
+import { messageOf, WeftError } from "./engine/core/errors.ts";
 import type { Lifecycle, Logger } from "./routes/mod.ts";
 
 export interface ServeOptions {
@@ -23,22 +23,13 @@ const CLOSE_MS = 1000;
 
 /**
  * Serves until told to stop or the engine is lost, and returns the process's exit code. The listener
- * stays open while draining, so that `/ready` can say 503 and new requests get an answer.
+ * stays open while draining, so that `/ready` can say 503 and new requests get an answer. Throws
+ * WeftError `unavailable` where it cannot listen.
  */
 export async function serve(options: ServeOptions): Promise<0 | 1> {
   const { engine, lifecycle, logger, stop } = options;
   const connections = new AbortController();
-  const server = Deno.serve({
-    hostname: options.host,
-    port: options.port,
-    signal: connections.signal,
-    onListen: ({ hostname, port }) => options.onListen?.(urlOf(hostname, port)),
-    // The app answers its own errors; what comes here is a body that broke off. Nothing can be sent.
-    onError(error) {
-      logger.log("warn", "response_broken", { error: messageOf(error) });
-      return new Response(null, { status: 500 });
-    },
-  }, (request) => options.fetch(request));
+  const server = listen(options, connections.signal);
 
   let lost = false;
   const onLost = engine.lost.then((error) => {
@@ -56,6 +47,29 @@ export async function serve(options: ServeOptions): Promise<0 | 1> {
   await server.shutdown();
   clearTimeout(timer);
   return lost ? 1 : 0;
+}
+
+/** Throws WeftError `unavailable` where it cannot listen. */
+function listen(
+  { fetch, logger, host, port, onListen }: ServeOptions,
+  signal: AbortSignal,
+): Deno.HttpServer {
+  try {
+    return Deno.serve({
+      hostname: host,
+      port,
+      signal,
+      onListen: ({ hostname, port }) => onListen?.(urlOf(hostname, port)),
+      // The app answers its own errors; what comes here is a body that broke off.
+      onError(error) {
+        logger.log("warn", "response_broken", { error: messageOf(error) });
+        return new Response(null, { status: 500 });
+      },
+    }, (request) => fetch(request));
+  } catch (cause) {
+    const message = `Cannot listen on ${urlOf(host, port)}: ${messageOf(cause)}`;
+    throw new WeftError("unavailable", message, { cause });
+  }
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

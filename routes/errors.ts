@@ -36,6 +36,8 @@ interface Mapping {
   type: string;
   /** `error.code` unless the error brings its own. */
   reason: string | null;
+  /** Trying again is of no use, though clients would do so at this status. */
+  permanent?: true;
 }
 
 /** The one place that turns a kind of failure into a status and OpenAI's words for it. */
@@ -45,11 +47,17 @@ const MAPPINGS: Record<ErrorCode, Mapping> = {
   not_found: { status: 404, type: "invalid_request_error", reason: "not_found" },
   too_large: { status: 413, type: "invalid_request_error", reason: "request_too_large" },
   unsupported: { status: 422, type: "invalid_request_error", reason: "unsupported" },
-  bad_adapter: { status: 422, type: "invalid_request_error", reason: "bad_adapter" },
   overloaded: { status: 429, type: "rate_limit_error", reason: "overloaded" },
   internal: { status: 500, type: "server_error", reason: "internal_error" },
-  bad_model: { status: 500, type: "server_error", reason: "bad_model" },
-  not_implemented: { status: 501, type: "server_error", reason: "not_implemented" },
+  // The name was right: what is broken is the operator's to mend.
+  bad_adapter: { status: 500, type: "server_error", reason: "bad_adapter", permanent: true },
+  bad_model: { status: 500, type: "server_error", reason: "bad_model", permanent: true },
+  not_implemented: {
+    status: 501,
+    type: "server_error",
+    reason: "not_implemented",
+    permanent: true,
+  },
   unavailable: { status: 503, type: "server_error", reason: "unavailable" },
   device_lost: { status: 503, type: "server_error", reason: "device_lost" },
 };
@@ -82,6 +90,8 @@ export function replyTo(thrown: unknown, requestId: string): ErrorReply {
   const headers: Record<string, string> = {};
   const retryAfter = error.retryAfterSeconds ?? RETRY_AFTER_SECONDS[error.code];
   if (retryAfter !== undefined) headers["retry-after"] = String(Math.max(1, Math.ceil(retryAfter)));
+  // OpenAI's clients retry after a 5xx unless told otherwise.
+  if (mapping.permanent) headers["x-should-retry"] = "false";
   if (error.code === "unauthorized") headers["www-authenticate"] = "Bearer";
   return {
     status: api?.status ?? mapping.status,

@@ -204,11 +204,11 @@ for (const stream of [false, true]) {
   });
 }
 
-Deno.test("an adapter that cannot be loaded is 422 and releases the others", async () => {
+Deno.test("an adapter that cannot be loaded is 500 with the reason and releases the others", async () => {
   const h = createHarness();
   h.adapters.broken.add("poet");
   const lora = [{ id: "sql" }, { id: "poet" }, { id: "chef" }];
-  const error = await errorOf(await h.post(PATH, chat({ lora })), 422);
+  const error = await errorOf(await h.post(PATH, chat({ lora })), 500);
   assert.equal(error.code, "bad_adapter");
   assert.match(error.message, /DoRA/);
   await settled(h);
@@ -258,7 +258,7 @@ Deno.test("every code has a status, and those worth waiting for say how long", (
     not_found: 404,
     too_large: 413,
     unsupported: 422,
-    bad_adapter: 422,
+    bad_adapter: 500,
     overloaded: 429,
     internal: 500,
     bad_model: 500,
@@ -270,5 +270,7 @@ Deno.test("every code has a status, and those worth waiting for say how long", (
     const reply = replyTo(new WeftError(code as keyof typeof statuses, "m"), "id");
     assert.equal(reply.status, status, code);
     assert.equal("retry-after" in reply.headers, [429, 503].includes(status), code);
+    const permanent = ["bad_adapter", "bad_model", "not_implemented"].includes(code);
+    assert.equal(reply.headers["x-should-retry"], permanent ? "false" : undefined, code);
   }
 });
