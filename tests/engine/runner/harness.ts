@@ -59,6 +59,7 @@ export async function withRunner(
     maxQueuedTokens: 1e6,
     prefillTokens: options.prefillTokens,
     prefixCache: options.prefixCache,
+    warmUp: false,
   }, {
     now: () => performance.now(),
     emit: (id, event) => {
