@@ -1,7 +1,7 @@
 import { realpath, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { FileSource } from "../../engine/core/byte_source.ts";
-import { messageOf, WeftError } from "../../engine/core/errors.ts";
+import { WeftError } from "../../engine/core/errors.ts";
 import { CONFIG_FILE, MAX_CONFIG_BYTES, PICKLE_FILE, WEIGHTS_FILE } from "../peft/mod.ts";
 import type { AdapterSource, VersionedFiles } from "../source.ts";
 
@@ -72,7 +72,7 @@ async function versionOf(root: string): Promise<string> {
 /** Changes whenever the file is written or replaced. Only a regular file has one: opening a pipe would hang. */
 async function identify(path: string): Promise<string> {
   const found = await reach(path, (path) => stat(path, { bigint: true }));
-  if (!found.isFile()) throw refuse(`${path} is not a regular file`);
+  if (!found.isFile()) throw refuse(`${basename(path)} is not a regular file`);
   return `${found.dev}:${found.ino}:${found.size}:${found.mtimeNs}:${found.ctimeNs}`;
 }
 
@@ -80,7 +80,9 @@ function readFile(path: string, maxBytes: number): Promise<Uint8Array<ArrayBuffe
   return reach(path, async (path) => {
     using source = await FileSource.open(path);
     if (source.size > maxBytes) {
-      throw refuse(`${path} has ${source.size} bytes; at most ${maxBytes} are allowed`);
+      throw refuse(
+        `${basename(path)} has ${source.size} bytes; at most ${maxBytes} are allowed`,
+      );
     }
     return await source.read(0, source.size);
   });
@@ -91,16 +93,13 @@ async function reach<T>(path: string, action: (path: string) => Promise<T>): Pro
     return await action(path);
   } catch (error) {
     if (error instanceof WeftError) throw error;
-    if (isMissing(error)) throw refuse(`${path} does not exist`);
-    throw new WeftError("unavailable", `${path} cannot be read: ${messageOf(error)}`, {
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (code === "ENOENT") throw refuse(`${basename(path)} does not exist`);
+    // Clients see this: the system's own message, which holds the whole path, is for the log.
+    throw new WeftError("unavailable", `${basename(path)} cannot be read (${code ?? "unknown"})`, {
       cause: error,
     });
   }
-}
-
-/** True for what Deno and Node throw when a file does not exist. */
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ENOENT";
 }
 
 function refuse(why: string): WeftError {

@@ -298,6 +298,18 @@ Deno.test("a weights file beyond the cap and one that is no file are refused unr
   });
 });
 
+Deno.test("a place that cannot be read is unavailable, and does not show its path", async () => {
+  await withAdapters({}, async (root) => {
+    const path = join(root, "loop");
+    await Deno.symlink(path, path);
+    const store = await open(root, { catalogues: [listedCatalogue([{ name: "a", path }], LOCAL)] });
+    await assert.rejects(store.acquire("a"), {
+      code: "unavailable",
+      message: 'Cannot load adapter "a": loop cannot be read (ELOOP)',
+    });
+  });
+});
+
 Deno.test("a link that is pointed elsewhere under load never mixes two adapters", async () => {
   const versions = ["good/suffix_list", "good/float16"];
   await withAdapters({}, async (root) => {
