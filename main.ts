@@ -3,6 +3,7 @@ import { banner } from "./banner.ts";
 import { type Config, readConfig, VERSION } from "./config.ts";
 import type { AdapterWeights } from "./engine/core/adapter_weights.ts";
 import type { Engine } from "./engine/core/engine.ts";
+import type { ModelConfig } from "./engine/core/model_config.ts";
 import { messageOf } from "./engine/core/errors.ts";
 import {
   type AdapterCatalog,
@@ -18,27 +19,31 @@ import {
 import { serve } from "./server.ts";
 import { stopOnSignals } from "./signals.ts";
 
-// TODO(merge): import these three from engine/mod.ts, engine/tokenizer/mod.ts and adapters/mod.ts.
-interface Parts {
-  startEngine(options: {
-    modelDirectory: string;
-    dtype: Config["dtype"];
-    maxBatch: number | null;
-    maxModelLen: number | null;
-    kvMemoryBytes: number | null;
-    maxAdapters: number | null;
-    maxLoraRank: number | null;
-    maxQueuedRequests: number;
-    maxQueuedTokens: number;
-    loadAdapter: (generation: string) => Promise<AdapterWeights>;
-    log: (level: LogLevel, event: string, fields?: LogFields) => void;
-  }): Promise<Engine>;
-  loadTokenizer(modelDirectory: string): Promise<TextTokenizer>;
-  openAdapters(directories: readonly string[]): Promise<
-    AdapterCatalog & { weights(generation: string): Promise<AdapterWeights> }
-  >;
+// TODO(merge): these come from engine/mod.ts, engine/tokenizer/mod.ts and adapters/mod.ts.
+interface EngineOptions {
+  modelDirectory: string;
+  dtype: Config["dtype"];
+  maxBatch: number | null;
+  maxModelLen: number | null;
+  kvMemoryBytes: number | null;
+  maxAdapters: number | null;
+  maxLoraRank: number | null;
+  maxQueuedRequests: number;
+  maxQueuedTokens: number;
+  loadAdapter: (generation: string) => Promise<AdapterWeights>;
+  log: (level: LogLevel, event: string, fields?: LogFields) => void;
 }
-declare const parts: Parts;
+interface StoreOptions {
+  catalogues: readonly unknown[];
+  model: ModelConfig;
+  maxRank: number;
+  maxBytes: number;
+}
+type Store = AdapterCatalog & { weightsOf(generation: string): Promise<AdapterWeights> };
+declare function startEngine(options: EngineOptions): Promise<Engine>;
+declare function loadTokenizer(directory: string): Promise<TextTokenizer & { close(): void }>;
+declare function directoryCatalogue(path: string, options: { maxWeightBytes: number }): unknown;
+declare const AdapterStore: { open(options: StoreOptions): Promise<Store> };
 
 async function run(config: Config): Promise<number> {
   const logger = createLogger({
@@ -46,11 +51,10 @@ async function run(config: Config): Promise<number> {
     format: config.logFormat,
     write: (line) => console.error(line),
   });
-  const [tokenizer, adapters] = await Promise.all([
-    parts.loadTokenizer(config.model),
-    parts.openAdapters(config.adapters),
-  ]);
-  const engine = await parts.startEngine({
+  const tokenizing = loadTokenizer(config.model);
+  // Awaited later; should the engine fail first, this one's failure is not the news.
+  tokenizing.catch(() => {});
+  const engine = await startEngine({
     modelDirectory: config.model,
     dtype: config.dtype,
     maxBatch: config.maxBatch,
@@ -60,9 +64,20 @@ async function run(config: Config): Promise<number> {
     maxLoraRank: config.maxLoraRank,
     maxQueuedRequests: config.maxQueuedRequests,
     maxQueuedTokens: config.maxQueuedTokens,
-    loadAdapter: (generation) => adapters.weights(generation),
+    // Called only by requests, and so only once there is a store.
+    loadAdapter: (generation) => adapters.weightsOf(generation),
     log: (level, event, fields) => logger.log(level, event, fields),
   });
+  const maxBytes = config.adapterMemoryBytes;
+  const adapters: Store = await AdapterStore.open({
+    catalogues: config.adapters.map((path) =>
+      directoryCatalogue(path, { maxWeightBytes: maxBytes })
+    ),
+    model: engine.info.model,
+    maxRank: engine.info.maxLoraRank,
+    maxBytes,
+  });
+  const tokenizer = await tokenizing;
   const lifecycle = new Lifecycle();
   const app = createApp({
     engine,
@@ -98,6 +113,7 @@ async function run(config: Config): Promise<number> {
         locked: config.apiKeys.length > 0,
       })),
   });
+  tokenizer.close();
   if (code === 0) await engine.close();
   return code;
 }
