@@ -2,33 +2,15 @@
 import { AdapterStore, directoryCatalogue } from "./adapters/mod.ts";
 import { banner } from "./banner.ts";
 import { type Config, readConfig, VERSION } from "./config.ts";
+import type { Engine } from "./engine/core/engine.ts";
 import { messageOf } from "./engine/core/errors.ts";
-import type { ModelConfig } from "./engine/core/model_config.ts";
-import {
-  DEFAULT_MAX_LORA_RANK,
-  loadTokenizer,
-  readModelConfig,
-  resolveModel,
-  startEngine,
-} from "./engine/mod.ts";
-import {
-  type AdapterCatalog,
-  createApp,
-  createLogger,
-  createMetrics,
-  Lifecycle,
-  type Logger,
-  MAX_BODY_BYTES,
-} from "./routes/mod.ts";
+import { loadTokenizer, resolveModel, startEngine } from "./engine/mod.ts";
+import { createApp, createLogger, createMetrics, Lifecycle, MAX_BODY_BYTES } from "./routes/mod.ts";
 import { serve } from "./server.ts";
 import { stopOnSignals } from "./signals.ts";
 
 /** Downloaded models; the one place `deno task start` may write to. */
 const MODEL_CACHE = ".weft/models";
-/** The weights file of one adapter, at most. */
-const MAX_ADAPTER_BYTES = 2 ** 30;
-/** Host memory for adapters' tensors. */
-const ADAPTER_MEMORY_BYTES = 2 ** 30;
 
 async function run(config: Config): Promise<number> {
   const logger = createLogger({
@@ -44,13 +26,28 @@ async function run(config: Config): Promise<number> {
       logger.log("info", "download", { file, done_bytes: doneBytes, total_bytes: totalBytes })
     ),
   });
-  const store = await openStore(config, await readModelConfig(modelDirectory));
-  const [tokenizer, engine] = await Promise.all([
-    loadTokenizer(modelDirectory),
-    startEngineOf(config, { modelDirectory, store, logger }),
-  ]);
+  const tokenizing = loadTokenizer(modelDirectory);
+  // Awaited later; should the engine fail first, this one's failure is not the news.
+  tokenizing.catch(() => {});
+  const engine = await startEngine({
+    modelDirectory,
+    dtype: config.dtype,
+    maxBatch: config.maxBatch ?? undefined,
+    maxModelLen: config.maxModelLen ?? undefined,
+    kvMemoryBytes: config.kvMemoryBytes ?? undefined,
+    maxAdapters: config.maxAdapters ?? undefined,
+    maxLoraRank: config.maxLoraRank ?? undefined,
+    maxQueuedRequests: config.maxQueuedRequests,
+    maxQueuedTokens: config.maxQueuedTokens,
+    // Called only by requests, and so only once there is a store.
+    loadAdapter: (generation) => adapters.weightsOf(generation),
+    onProgress: everySecond(({ loadedBytes, totalBytes }) =>
+      logger.log("info", "load", { loaded_bytes: loadedBytes, total_bytes: totalBytes })
+    ),
+  });
+  const adapters = await openStore(config, engine);
+  const tokenizer = await tokenizing;
   const lifecycle = new Lifecycle();
-  const adapters = catalogOf(store);
   const app = createApp({
     engine,
     tokenizer,
@@ -90,56 +87,19 @@ async function run(config: Config): Promise<number> {
   return code;
 }
 
-function startEngineOf(
-  config: Config,
-  parts: { modelDirectory: string; store: AdapterStore; logger: Logger },
-) {
-  const { modelDirectory, store, logger } = parts;
-  return startEngine({
-    modelDirectory,
-    dtype: config.dtype,
-    maxBatch: config.maxBatch ?? undefined,
-    maxModelLen: config.maxModelLen ?? undefined,
-    kvMemoryBytes: config.kvMemoryBytes ?? undefined,
-    maxAdapters: config.maxAdapters ?? undefined,
-    maxLoraRank: config.maxLoraRank ?? undefined,
-    maxQueuedRequests: config.maxQueuedRequests,
-    maxQueuedTokens: config.maxQueuedTokens,
-    loadAdapter: (generation) => store.weightsOf(generation),
-    onProgress: everySecond(({ loadedBytes, totalBytes }) =>
-      logger.log("info", "load", { loaded_bytes: loadedBytes, total_bytes: totalBytes })
-    ),
-  });
-}
-
-function openStore(config: Config, model: ModelConfig): Promise<AdapterStore> {
+function openStore(config: Config, engine: Engine): Promise<AdapterStore> {
+  const maxBytes = config.adapterMemoryBytes;
   return AdapterStore.open({
     catalogues: config.adapters.map((path) =>
-      directoryCatalogue(path, { maxWeightBytes: MAX_ADAPTER_BYTES })
+      directoryCatalogue(path, { maxWeightBytes: maxBytes })
     ),
-    model,
-    maxRank: config.maxLoraRank ?? DEFAULT_MAX_LORA_RANK,
-    maxBytes: ADAPTER_MEMORY_BYTES,
+    model: engine.info.model,
+    maxRank: engine.info.maxLoraRank,
+    maxBytes,
   });
 }
 
-/** The store as the routes see it. */
-function catalogOf(store: AdapterStore): AdapterCatalog {
-  const created = Math.floor(Date.now() / 1000);
-  const entry = ({ name, location }: { name: string; location: string }) => (
-    { name, source: location, created }
-  );
-  return {
-    list: () => store.list().map(entry),
-    get: (name) => {
-      const found = store.get(name);
-      return found && entry(found);
-    },
-    acquire: (name, signal) => store.acquire(name, signal),
-  };
-}
-
-/** Passes on a report of progress at most once a second. */
+/** Passes a report of progress on, at most once a second. */
 function everySecond<T>(report: (progress: T) => void): (progress: T) => void {
   let last = performance.now();
   return (progress) => {

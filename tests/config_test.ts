@@ -22,6 +22,7 @@ Deno.test("the defaults serve the demo pack on 127.0.0.1:8000", () => {
     maxModelLen: null,
     maxAdapters: null,
     maxLoraRank: null,
+    adapterMemoryBytes: 2 ** 31,
     maxQueuedRequests: 256,
     maxQueuedTokens: 262_144,
     drainSeconds: 30,
