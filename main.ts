@@ -3,7 +3,7 @@ import { AdapterStore, directoryCatalogue } from "./adapters/mod.ts";
 import { banner } from "./banner.ts";
 import { type Config, readConfig, VERSION } from "./config.ts";
 import type { Engine } from "./engine/core/engine.ts";
-import { messageOf } from "./engine/core/errors.ts";
+import { messageOf, WeftError } from "./engine/core/errors.ts";
 import { loadTokenizer, resolveModel, startEngine } from "./engine/mod.ts";
 import { createApp, createLogger, createMetrics, Lifecycle, MAX_BODY_BYTES } from "./routes/mod.ts";
 import { serve } from "./server.ts";
@@ -18,13 +18,13 @@ async function run(config: Config): Promise<number> {
     format: config.logFormat,
     write: (line) => console.error(line),
   });
+  const downloading = perLabel((file) => consoleProgress(file, logger));
+  const loading = consoleProgress("weights", logger);
   const modelDirectory = await resolveModel(config.model, {
     cacheDir: MODEL_CACHE,
     token: config.hfToken ?? undefined,
     endpoint: config.hfEndpoint ?? undefined,
-    onProgress: everySecond(({ file, doneBytes, totalBytes }) =>
-      logger.log("info", "download", { file, done_bytes: doneBytes, total_bytes: totalBytes })
-    ),
+    onProgress: ({ file, doneBytes, totalBytes }) => downloading(file)(doneBytes, totalBytes),
   });
   const tokenizing = loadTokenizer(modelDirectory);
   // Awaited later; should the engine fail first, this one's failure is not the news.
@@ -41,11 +41,10 @@ async function run(config: Config): Promise<number> {
     maxQueuedTokens: config.maxQueuedTokens,
     // Called only by requests, and so only once there is a store.
     loadAdapter: (generation) => adapters.weightsOf(generation),
-    onProgress: everySecond(({ loadedBytes, totalBytes }) =>
-      logger.log("info", "load", { loaded_bytes: loadedBytes, total_bytes: totalBytes })
-    ),
+    onProgress: ({ loadedBytes, totalBytes }) => loading(loadedBytes, totalBytes),
   });
   const adapters = await openStore(config, engine);
+  refuseTakenNames(adapters, config.servedModelName);
   const tokenizer = await tokenizing;
   const lifecycle = new Lifecycle();
   const app = createApp({
@@ -99,13 +98,37 @@ function openStore(config: Config, engine: Engine): Promise<AdapterStore> {
   });
 }
 
-/** Passes a report of progress on, at most once a second. */
-function everySecond<T>(report: (progress: T) => void): (progress: T) => void {
-  let last = performance.now();
-  return (progress) => {
-    if (performance.now() - last < 1000) return;
-    last = performance.now();
-    report(progress);
+/** A name in `model` must mean one thing. */
+function refuseTakenNames(adapters: AdapterStore, modelName: string): void {
+  for (const taken of [modelName, "auto"]) {
+    if (!adapters.get(taken)) continue;
+    throw new WeftError(
+      "bad_adapter",
+      `Cannot serve the adapter "${taken}": the name means the ${
+        taken === modelName ? "base" : "router"
+      }; rename its folder${taken === modelName ? " or choose another --served-model-name" : ""}`,
+    );
+  }
+}
+
+/** On the terminal where there is one, else in the log. */
+function consoleProgress(label: string, logger: Logger): Progress {
+  const encoder = new TextEncoder();
+  return progressOf(label, {
+    isTerminal: Deno.stderr.isTerminal(),
+    write: (text) => Deno.stderr.writeSync(encoder.encode(text)),
+    log: (done, total) =>
+      logger.log("info", "progress", { of: label, done_bytes: done, total_bytes: total }),
+    now: () => performance.now(),
+  });
+}
+
+/** Remembers what `make` made for each label. */
+function perLabel<T>(make: (label: string) => T): (label: string) => T {
+  const made = new Map<string, T>();
+  return (label) => {
+    if (!made.has(label)) made.set(label, make(label));
+    return made.get(label)!;
   };
 }
 
