@@ -5,7 +5,15 @@ import { type Config, readConfig, VERSION } from "./config.ts";
 import type { Engine } from "./engine/core/engine.ts";
 import { messageOf, WeftError } from "./engine/core/errors.ts";
 import { loadTokenizer, resolveModel, startEngine } from "./engine/mod.ts";
-import { createApp, createLogger, createMetrics, Lifecycle, MAX_BODY_BYTES } from "./routes/mod.ts";
+import { type Progress, progressOf } from "./progress.ts";
+import {
+  createApp,
+  createLogger,
+  createMetrics,
+  Lifecycle,
+  type Logger,
+  MAX_BODY_BYTES,
+} from "./routes/mod.ts";
 import { serve } from "./server.ts";
 import { stopOnSignals } from "./signals.ts";
 
