@@ -1,4 +1,4 @@
-import { type Gpu, Readback, Recorder } from "../gpu/mod.ts";
+import { type Gpu, Readback, type Recorder } from "../gpu/mod.ts";
 import {
   Feed,
   type KvCache,
