@@ -1,4 +1,5 @@
 import type { DeviceInfo } from "../core/engine.ts";
+import { WeftError } from "../core/errors.ts";
 import type { ModelConfig } from "../core/model_config.ts";
 import { type Gpu, openGpu, Recorder } from "../gpu/mod.ts";
 import { type Dtype, KernelSet } from "../kernels/mod.ts";
@@ -74,6 +75,12 @@ async function assemble(
   { options, ports }: { options: OpenRunnerOptions; ports: RunnerPorts },
 ): Promise<OpenRunner> {
   const { config } = model;
+  if (options.dtype === "f16" && !gpu.hasF16) {
+    throw new WeftError(
+      "unsupported",
+      `Cannot store weights as f16: ${gpu.info.description} has no shader-f16; use --dtype f32`,
+    );
+  }
   const dtype = options.dtype === "auto" ? (gpu.hasF16 ? "f16" : "f32") : options.dtype;
   const kernels = new KernelSet(gpu, dtype);
   const weightBytes = plannedTensors(planWeights(config, model.tensors)).reduce(
