@@ -39,7 +39,10 @@ export function checkRequest(request: GenerateRequest, vocabSize: number): void 
     );
   }
   if (mixture.length > MAX_MIXTURE) {
-    throw refuse(`a mixture of ${mixture.length} adapters, at most ${MAX_MIXTURE} are allowed`, "lora");
+    throw refuse(
+      `a mixture of ${mixture.length} adapters, at most ${MAX_MIXTURE} are allowed`,
+      "lora",
+    );
   }
   for (const { generation, weight } of mixture) {
     if (Math.abs(weight) <= HUGE) continue;

@@ -13,11 +13,14 @@ export function syntheticAdapter(
       state = Math.imul(state, 1664525) + 1013904223 | 0;
       return magnitude * state / 2 ** 31;
     });
-  const modules = Array.from({ length: config.numLayers }, (_, layer) =>
-    (["q", "v"] as const).map((projection) => {
-      const { inSize, outSize } = projectionShape(config, projection);
-      const a = values(rank * inSize);
-      return { layer, projection, rank, scale: 1, a, b: values(outSize * rank) };
-    })).flat();
+  const modules = Array.from(
+    { length: config.numLayers },
+    (_, layer) =>
+      (["q", "v"] as const).map((projection) => {
+        const { inSize, outSize } = projectionShape(config, projection);
+        const a = values(rank * inSize);
+        return { layer, projection, rank, scale: 1, a, b: values(outSize * rank) };
+      }),
+  ).flat();
   return { generation, maxRank: rank, modules };
 }
