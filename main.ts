@@ -100,6 +100,7 @@ function startEngineOf(
     dtype: config.dtype,
     maxBatch: config.maxBatch ?? undefined,
     maxModelLen: config.maxModelLen ?? undefined,
+    gpuMemoryBytes: config.gpuMemoryBytes ?? undefined,
     kvMemoryBytes: config.kvMemoryBytes ?? undefined,
     maxAdapters: config.maxAdapters ?? undefined,
     maxLoraRank: config.maxLoraRank ?? undefined,
