@@ -32,6 +32,8 @@ export interface Config {
   readonly maxModelLen: number | null;
   readonly maxAdapters: number | null;
   readonly maxLoraRank: number | null;
+  /** Host memory for adapters' tensors, whether or not they are on the GPU. */
+  readonly adapterMemoryBytes: number;
   readonly maxQueuedRequests: number;
   readonly maxQueuedTokens: number;
   readonly drainSeconds: number;
@@ -81,6 +83,7 @@ const FLAGS = {
   "max-model-len": { value: "TOKENS", help: "context length (the model's, by the device)" },
   "max-adapters": { value: "COUNT", help: "adapters on the GPU at once (by the device)" },
   "max-lora-rank": { value: "RANK", help: "largest rank of an adapter (64)" },
+  "adapter-memory": { value: "SIZE", help: "host memory for adapters (2GiB)" },
   "max-queued-requests": { value: "COUNT", help: "requests that may wait (256)" },
   "max-queued-tokens": { value: "TOKENS", help: "prompt tokens that may wait (262144)" },
   "drain-seconds": { value: "SECONDS", help: "time for running answers at shutdown (30)" },
@@ -129,6 +132,7 @@ function buildConfig(settings: Settings): Config {
     maxModelLen: settings.one("max-model-len", integer(16, 1_048_576), null),
     maxAdapters: settings.one("max-adapters", integer(1, 65_536), null),
     maxLoraRank: settings.one("max-lora-rank", integer(1, 1024), null),
+    adapterMemoryBytes: settings.one("adapter-memory", byteSize, 2 * 2 ** 30),
     maxQueuedRequests: settings.one("max-queued-requests", integer(1, 1_000_000), 256),
     maxQueuedTokens: settings.one("max-queued-tokens", integer(1, 1_000_000_000), 262_144),
     drainSeconds: settings.one("drain-seconds", integer(0, 3600), 30),

@@ -1,5 +1,5 @@
 import type { Engine } from "./engine/core/engine.ts";
-import { messageOf } from "./engine/core/errors.ts";
+import { messageOf, WeftError } from "./engine/core/errors.ts";
 import type { Lifecycle, Logger } from "./routes/mod.ts";
 
 export interface ServeOptions {
@@ -24,16 +24,12 @@ const CLOSE_MS = 1000;
 /**
  * Serves until told to stop or the engine is lost, and returns the process's exit code. The listener
  * stays open while draining, so that `/ready` can say 503 and new requests get an answer.
+ * Throws `unavailable` when it cannot listen.
  */
 export async function serve(options: ServeOptions): Promise<0 | 1> {
   const { engine, lifecycle, logger, stop } = options;
   const connections = new AbortController();
-  const server = Deno.serve({
-    hostname: options.host,
-    port: options.port,
-    signal: connections.signal,
-    onListen: ({ hostname, port }) => options.onListen?.(urlOf(hostname, port)),
-  }, (request) => options.fetch(request));
+  const server = listen(options, connections.signal);
 
   let lost = false;
   const onLost = engine.lost.then((error) => {
@@ -51,6 +47,24 @@ export async function serve(options: ServeOptions): Promise<0 | 1> {
   await server.shutdown();
   clearTimeout(timer);
   return lost ? 1 : 0;
+}
+
+function listen(options: ServeOptions, signal: AbortSignal): Deno.HttpServer {
+  const { host, port, fetch, onListen } = options;
+  try {
+    return Deno.serve({
+      hostname: host,
+      port,
+      signal,
+      onListen: ({ hostname, port }) => onListen?.(urlOf(hostname, port)),
+    }, (request) => fetch(request));
+  } catch (cause) {
+    throw new WeftError(
+      "unavailable",
+      `Cannot listen on ${host}:${port}: ${messageOf(cause)}; choose another with --host or --port`,
+      { cause },
+    );
+  }
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -23,11 +23,12 @@ Deno.test("the defaults serve the demo pack on 127.0.0.1:8000", () => {
     maxModelLen: null,
     maxAdapters: null,
     maxLoraRank: null,
+    adapterMemoryBytes: 2 ** 31,
     maxQueuedRequests: 256,
     maxQueuedTokens: 262_144,
-    drainSeconds: 30,
     hfToken: null,
     hfEndpoint: null,
+    drainSeconds: 30,
     logLevel: "info",
     logFormat: "json",
   });

@@ -26,6 +26,8 @@ export interface OpenRunnerOptions {
   /** Prompt tokens of a step at most, if not the default. */
   prefillTokens?: number;
   prefixCache?: boolean;
+  /** Compile every kernel variant before the first request; on unless tests are in a hurry. */
+  warmUp?: boolean;
   onProgress?: (progress: { loadedBytes: number; totalBytes: number }) => void;
 }
 
@@ -118,6 +120,7 @@ async function assemble(
     numBlocks,
     maxBurst,
   });
+  if (options.warmUp ?? true) await decoder.warmUp();
   const scheduler = new Scheduler({
     maxBatch,
     maxModelLen,

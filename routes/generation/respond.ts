@@ -30,14 +30,14 @@ export async function respond(
   const record = c.get("record");
   record.model = fields.model;
   record.stream = fields.stream ?? false;
-  const leave = deps.lifecycle.enter();
-  const client = new AbortController();
-  // PLATFORM.md: this signal also aborts after a success, when there is nothing left to abort.
-  const goAway = () => client.abort(new ClientGone());
+  const ended = new AbortController();
+  const { signal } = ended;
+  const leave = deps.lifecycle.enter((reason) => ended.abort(reason));
+  // PLATFORM.md: this signal may also abort after a success, when there is nothing left to abort.
+  const goAway = () => ended.abort(new ClientGone());
   const requestSignal = c.req.raw.signal;
   if (requestSignal.aborted) goAway();
   else requestSignal.addEventListener("abort", goAway, { once: true });
-  const signal = AbortSignal.any([client.signal, deps.lifecycle.deadline]);
 
   async function* run(pinned: PinnedMixture): AsyncGenerator<RunEvent, void> {
     try {

@@ -63,6 +63,7 @@ export async function withRunner(
     maxQueuedTokens: options.maxQueuedTokens ?? 1e6,
     prefillTokens: options.prefillTokens,
     prefixCache: options.prefixCache,
+    warmUp: false,
   }, {
     now: () => performance.now(),
     emit: (id, event) => {
