@@ -25,6 +25,8 @@ export interface Config {
   readonly apiKeys: readonly string[];
   readonly corsOrigins: readonly string[];
   readonly dtype: typeof DTYPES[number];
+  /** Null: what the device gives. */
+  readonly gpuMemoryBytes: number | null;
   readonly kvMemoryBytes: number | null;
   readonly maxBatch: number | null;
   readonly maxModelLen: number | null;
@@ -75,6 +77,7 @@ const FLAGS = {
     multiple: true,
   },
   dtype: { value: "TYPE", help: `weights on the GPU: ${DTYPES.join(", ")} (auto)` },
+  "gpu-memory": { value: "SIZE", help: "stay within this on the GPU (what it gives, less 10 %)" },
   "kv-memory": { value: "SIZE", help: "KV cache, such as 512MiB or 2GB (by the device)" },
   "max-batch": { value: "ROWS", help: "sequences that run at once (by the device)" },
   "max-model-len": { value: "TOKENS", help: "context length (the model's, by the device)" },
@@ -123,6 +126,7 @@ function buildConfig(settings: Settings): Config {
     apiKeys: settings.many("api-key", apiKey, []),
     corsOrigins: settings.many("cors-origin", origin, []),
     dtype: settings.one("dtype", oneOf(DTYPES), "auto"),
+    gpuMemoryBytes: settings.one("gpu-memory", byteSize, null),
     kvMemoryBytes: settings.one("kv-memory", byteSize, null),
     maxBatch: settings.one("max-batch", integer(1, 1024), null),
     maxModelLen: settings.one("max-model-len", integer(16, 1_048_576), null),

@@ -42,6 +42,7 @@ async function run(config: Config): Promise<number> {
     dtype: config.dtype,
     maxBatch: config.maxBatch ?? undefined,
     maxModelLen: config.maxModelLen ?? undefined,
+    gpuMemoryBytes: config.gpuMemoryBytes ?? undefined,
     kvMemoryBytes: config.kvMemoryBytes ?? undefined,
     maxAdapters: config.maxAdapters ?? undefined,
     maxLoraRank: config.maxLoraRank ?? undefined,

@@ -73,9 +73,12 @@ export class Readback {
     }
     recorder.submit();
     const mapped = slot.buffer.mapAsync(GPUMapMode.READ, 0, total);
+    // On a lost device the calls below throw, too: one rejection nobody awaits would end the process.
+    mapped.catch(() => {});
     if (!this.#quick) await mapped;
     const data = slot.buffer.getMappedRange(0, total).slice(0);
     slot.free = mapped.then(() => slot.buffer.unmap());
+    slot.free.catch(() => {});
     offset = 0;
     return parts.map(({ bytes }) => data.slice(offset, offset += bytes));
   }

@@ -12,10 +12,10 @@ import {
 import { LoraPool } from "../lora/mod.ts";
 import { Decoder, uploadWeights } from "../model/mod.ts";
 import { BLOCK_SIZE, Scheduler } from "../scheduler/mod.ts";
-import { usableMemory } from "./memory.ts";
+import { defaultKvBytes, usableMemory } from "./memory.ts";
 import type { AdapterPool, RunnerPorts } from "./ports.ts";
 import { Runner } from "./runner.ts";
-import { sizeEngine, type Sizing, type SizingOptions } from "./sizing.ts";
+import { sizeEngine, type Sizing, type SizingFacts, type SizingOptions } from "./sizing.ts";
 
 export interface OpenRunnerOptions {
   modelDirectory: string;
@@ -43,6 +43,8 @@ export interface OpenRunner {
   dtype: Dtype;
   sizing: Sizing;
   weightBytes: number;
+  /** Bytes of all buffers. */
+  allocatedBytes: number;
   /** Resolves when the device is gone. */
   lost: Promise<GPUDeviceLostInfo>;
   close(): Promise<void>;
@@ -87,11 +89,10 @@ async function assemble(
     (sum, { rows, cols }) => sum + rows * (cols === null ? 4 : cols * kernels.weightBytes),
     0,
   );
-  const sizing = sizeEngine(options.sizing, {
+  const sizing = await fitToDevice(gpu, options.sizing, {
     config,
     elementBytes: kernels.weightBytes,
     weightBytes,
-    memoryBytes: usableMemory(gpu),
     maxBindingBytes: Math.min(gpu.limits.maxStorageBufferBindingSize, gpu.limits.maxBufferSize),
   });
   const weights = await uploadWeights(kernels, model, {
@@ -137,6 +138,7 @@ async function assemble(
     maxQueuedTokens: options.maxQueuedTokens,
     prefixCache: options.prefixCache ?? true,
   });
+  await throwFault(gpu);
   return {
     runner: new Runner({ decoder, scheduler, pool, fault: gpu.fault }, ports),
     scheduler,
@@ -147,6 +149,7 @@ async function assemble(
     dtype,
     sizing,
     weightBytes,
+    allocatedBytes: gpu.buffers.bytes,
     lost: gpu.device.lost,
     close: async () => {
       await decoder.close();
@@ -154,4 +157,23 @@ async function assemble(
       gpu.device.destroy();
     },
   };
+}
+
+async function fitToDevice(
+  gpu: Gpu,
+  options: SizingOptions,
+  facts: Omit<SizingFacts, "memoryBytes" | "defaultKvBytes">,
+): Promise<Sizing> {
+  const { gpuMemoryBytes } = options;
+  const kv = gpuMemoryBytes === undefined ? defaultKvBytes(gpu) : Infinity;
+  const size = (memoryBytes: number | null) =>
+    sizeEngine(options, { ...facts, memoryBytes, defaultKvBytes: kv });
+  return size(gpuMemoryBytes ?? await usableMemory(gpu, size(null).totalBytes));
+}
+
+/** Lets the device report what was wrong with anything created so far. */
+async function throwFault(gpu: Gpu): Promise<void> {
+  await gpu.device.queue.onSubmittedWorkDone();
+  const fault = gpu.fault();
+  if (fault) throw fault;
 }

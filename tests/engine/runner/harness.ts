@@ -47,6 +47,10 @@ export async function withRunner(
     sizing?: SizingOptions;
     prefillTokens?: number;
     prefixCache?: boolean;
+    maxQueuedRequests?: number;
+    maxQueuedTokens?: number;
+    /** Generations whose request goes unanswered: the test answers it itself, or never. */
+    withheld?: ReadonlySet<string>;
   },
   body: (test: TestRunner) => Promise<void>,
 ): Promise<void> {
@@ -55,8 +59,8 @@ export async function withRunner(
     modelDirectory,
     dtype: options.dtype ?? "f32",
     sizing: { maxBatch: 8, maxModelLen: 256, ...options.sizing },
-    maxQueuedRequests: 1000,
-    maxQueuedTokens: 1e6,
+    maxQueuedRequests: options.maxQueuedRequests ?? 1000,
+    maxQueuedTokens: options.maxQueuedTokens ?? 1e6,
     prefillTokens: options.prefillTokens,
     prefixCache: options.prefixCache,
     warmUp: false,
@@ -76,6 +80,7 @@ export async function withRunner(
     },
     requestAdapter: (generation) =>
       queueMicrotask(() => {
+        if (options.withheld?.has(generation)) return;
         const weights = options.adapters?.get(generation);
         if (weights) opened.runner.adapterArrived(weights);
         else {
