@@ -1,25 +1,12 @@
 import { AdapterStore, directoryCatalogue } from "../../adapters/mod.ts";
 import type { Engine } from "../../engine/core/engine.ts";
-import type { Mixture, SamplingParams } from "../../engine/core/generation.ts";
+import { GREEDY, type Mixture } from "../../engine/core/generation.ts";
 import { readModelConfig, startEngine } from "../../engine/mod.ts";
 import { type Figure, format, percentiles } from "../measure.ts";
 
 const ROUNDS = 5;
 const PROMPT_TOKENS = 64;
 const ANSWER_TOKENS = 64;
-
-const GREEDY: SamplingParams = {
-  temperature: 0,
-  topK: 0,
-  topP: 1,
-  minP: 0,
-  repetitionPenalty: 1,
-  frequencyPenalty: 0,
-  presencePenalty: 0,
-  logitBias: new Map(),
-  seed: 0,
-  logprobs: null,
-};
 
 interface Subject {
   modelDirectory: string;

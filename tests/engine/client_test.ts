@@ -3,7 +3,7 @@ import type { Engine } from "../../engine/core/engine.ts";
 import { WeftError } from "../../engine/core/errors.ts";
 import type { GenerateRequest, TokenEvent } from "../../engine/core/generation.ts";
 import { startEngine, type StartOptions } from "../../engine/mod.ts";
-import { GREEDY } from "./runner/harness.ts";
+import { GREEDY } from "../../engine/core/generation.ts";
 import { type LoraFixture, readLoraFixture } from "./runner/lora_fixture.ts";
 
 /** Runs `body` with a started engine in its real worker. */

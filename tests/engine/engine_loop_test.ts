@@ -3,7 +3,7 @@ import { WeftError } from "../../engine/core/errors.ts";
 import { EngineLoop } from "../../engine/engine_loop.ts";
 import type { FromWorker } from "../../engine/protocol.ts";
 import { captureDevice } from "./captured_device.ts";
-import { GREEDY } from "./runner/harness.ts";
+import { GREEDY } from "../../engine/core/generation.ts";
 
 const MODEL = new URL("../fixtures/models/llama", import.meta.url).pathname;
 

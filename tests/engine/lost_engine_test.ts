@@ -3,7 +3,7 @@ import { EngineClient, type WorkerPort } from "../../engine/client.ts";
 import type { EngineInfo } from "../../engine/core/engine.ts";
 import type { GenerateRequest } from "../../engine/core/generation.ts";
 import type { FromWorker, Outcome, ToWorker } from "../../engine/protocol.ts";
-import { GREEDY } from "./runner/harness.ts";
+import { GREEDY } from "../../engine/core/generation.ts";
 
 /** A worker of which the test plays the part: what can't be provoked in a real one. */
 class StandIn implements WorkerPort {

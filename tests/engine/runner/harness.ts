@@ -1,26 +1,13 @@
 import { WeftError } from "../../../engine/core/errors.ts";
 import type { AdapterWeights } from "../../../engine/core/adapter_weights.ts";
-import type {
-  GeneratedToken,
-  GenerateRequest,
-  SamplingParams,
-  TokenEvent,
+import {
+  type GeneratedToken,
+  type GenerateRequest,
+  GREEDY,
+  type TokenEvent,
 } from "../../../engine/core/generation.ts";
 import { type OpenRunner, openRunner } from "../../../engine/runner/open_runner.ts";
 import type { SizingOptions } from "../../../engine/runner/sizing.ts";
-
-export const GREEDY: SamplingParams = {
-  temperature: 0,
-  topK: 0,
-  topP: 1,
-  minP: 0,
-  repetitionPenalty: 1,
-  frequencyPenalty: 0,
-  presencePenalty: 0,
-  logitBias: new Map(),
-  seed: 0,
-  logprobs: null,
-};
 
 /** What became of a request. */
 export interface Outcome {

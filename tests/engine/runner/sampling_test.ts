@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { SamplingParams } from "../../../engine/core/generation.ts";
-import { GREEDY, type TestRunner, withRunner } from "./harness.ts";
+import { GREEDY } from "../../../engine/core/generation.ts";
+import { type TestRunner, withRunner } from "./harness.ts";
 import { MODELS } from "./lora_fixture.ts";
 
 const MODEL = `${MODELS}llama`;

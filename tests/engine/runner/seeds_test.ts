@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { GenerateRequest, SamplingParams } from "../../../engine/core/generation.ts";
-import { GREEDY, withRunner } from "./harness.ts";
+import { GREEDY } from "../../../engine/core/generation.ts";
+import { withRunner } from "./harness.ts";
 import { readLoraFixture } from "./lora_fixture.ts";
 
 const FAIR: SamplingParams = { ...GREEDY, temperature: 1, seed: 1234 };
