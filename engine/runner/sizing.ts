@@ -178,7 +178,8 @@ function workingBytes(
     tokens: maxBatch,
     spans: decodeSpans(maxModelLen).spans,
   });
-  return 4 * (tokens * perToken + maxBatch * perRow + parts + maxModelLen * headDim) + FIXED_BYTES;
+  const elements = tokens * perToken + maxBatch * perRow + parts + maxModelLen * headDim;
+  return Math.ceil(4 * elements) + FIXED_BYTES;
 }
 
 function adapterPoolBytes({ config, elementBytes }: SizingFacts, rankRows: number): number {

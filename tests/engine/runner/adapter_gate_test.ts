@@ -174,3 +174,48 @@ Deno.test("an adapter that makes no numbers fails its own row; its blocks are cl
     }
   });
 });
+
+Deno.test("a long queue asks for few adapters ahead of their turn, and all of them in the end", async () => {
+  const config = await readModelConfig(MODEL);
+  const names = Array.from({ length: 50 }, (_, i) => `adapter ${i}`);
+  const adapters = new Map(
+    names.map((generation) => [generation, syntheticAdapter(config, { generation, rank: 1 })]),
+  );
+  const first = new Set(["adapter 0"]);
+  await withRunner(MODEL, { adapters, sizing: TWO, withheld: first }, async (test) => {
+    for (const name of names) {
+      test.submit({ id: name, promptTokens: PROMPT, mixture: mix(name), maxTokens: 2 });
+    }
+    await test.runner.step();
+    assert.equal(test.asked.length, 32);
+    // The oldest's adapter is slow; nobody waits for it who need not.
+    for (let step = 0; step < 400 && test.runner.size > 1; step++) {
+      await new Promise((resolve) => setImmediate(resolve));
+      await test.runner.step();
+    }
+    assert.equal(test.runner.size, 1);
+    test.runner.adapterArrived(adapters.get("adapter 0")!);
+    await test.drain();
+    assert.deepEqual(test.asked.toSorted(), names.toSorted());
+    for (const { finished } of test.outcomes.values()) assert.equal(finished?.reason, "length");
+  });
+});
+
+Deno.test("an adapter with values beyond f16 is refused where weights are f16, and served in f32", async () => {
+  const config = await readModelConfig(MODEL);
+  const wide = syntheticAdapter(config, { generation: "wide", rank: 2 });
+  wide.modules[3].b[5] = 70_000;
+  const adapters = new Map([["wide", wide]]);
+  await withRunner(MODEL, { adapters, dtype: "f16" }, async (test) => {
+    test.submit({ id: "it", promptTokens: PROMPT, mixture: mix("wide") });
+    await test.drain();
+    const { error } = test.outcomes.get("it")!;
+    assert.equal(error?.code, "bad_adapter");
+    assert.match(error!.message, /v_proj of layer 1 holds 70000.*--dtype f32/);
+  });
+  await withRunner(MODEL, { adapters, dtype: "f32" }, async (test) => {
+    test.submit({ id: "it", promptTokens: PROMPT, mixture: mix("wide") });
+    await test.drain();
+    assert.equal(test.outcomes.get("it")!.finished?.reason, "length");
+  });
+});

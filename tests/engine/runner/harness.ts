@@ -21,6 +21,8 @@ export interface Outcome {
 /** A runner on the real device, with adapters served from memory. */
 export interface TestRunner extends OpenRunner {
   outcomes: Map<string, Outcome>;
+  /** Generations asked for, in order. */
+  asked: string[];
   submit(request: Partial<GenerateRequest> & { id: string; promptTokens: Uint32Array }): void;
   /** Steps until nothing is left. */
   drain(): Promise<void>;
@@ -42,6 +44,7 @@ export async function withRunner(
   body: (test: TestRunner) => Promise<void>,
 ): Promise<void> {
   const outcomes = new Map<string, Outcome>();
+  const asked: string[] = [];
   const opened = await openRunner({
     modelDirectory,
     dtype: options.dtype ?? "f32",
@@ -65,7 +68,8 @@ export async function withRunner(
     fail: (id, error) => {
       outcomes.get(id)!.error = error;
     },
-    requestAdapter: (generation) =>
+    requestAdapter: (generation) => {
+      asked.push(generation);
       queueMicrotask(() => {
         if (options.withheld?.has(generation)) return;
         const weights = options.adapters?.get(generation);
@@ -76,11 +80,13 @@ export async function withRunner(
             new WeftError("bad_adapter", `Cannot load adapter ${generation}: it is not here`),
           );
         }
-      }),
+      });
+    },
   });
   const test: TestRunner = {
     ...opened,
     outcomes,
+    asked,
     submit: (request) => {
       outcomes.set(request.id, {
         events: [],

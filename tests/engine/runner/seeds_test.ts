@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
-import type { GenerateRequest, SamplingParams } from "../../../engine/core/generation.ts";
-import { GREEDY } from "../../../engine/core/generation.ts";
+import {
+  type GeneratedToken,
+  type GenerateRequest,
+  GREEDY,
+  type SamplingParams,
+} from "../../../engine/core/generation.ts";
 import { withRunner } from "./harness.ts";
 import { readLoraFixture } from "./lora_fixture.ts";
 
@@ -14,14 +18,19 @@ type Options = Partial<Parameters<typeof withRunner>[1]>;
 async function draw(requests: readonly Request[], options: Options = {}) {
   const { base, adapters } = await readLoraFixture();
   const drawn = new Map<string, number[]>();
+  const logprobs = new Map<string, GeneratedToken[]>();
   let preemptions = 0;
   await withRunner(base, { adapters, prefixCache: false, ...options }, async (test) => {
     for (const request of requests) test.submit(request);
     await test.drain();
-    for (const { id } of requests) drawn.set(id, test.outcomes.get(id)!.tokens);
+    for (const { id } of requests) {
+      const { tokens, generated } = test.outcomes.get(id)!;
+      drawn.set(id, tokens);
+      logprobs.set(id, generated);
+    }
     preemptions = test.scheduler.stats.preemptions;
   });
-  return { drawn, preemptions };
+  return { drawn, logprobs, preemptions };
 }
 
 /** Eight requests, each with its own mixture, prompt and way of drawing. */
@@ -46,16 +55,19 @@ async function eightRequests(maxTokens: number): Promise<Request[]> {
   }));
 }
 
-Deno.test("a seed draws the same tokens alone, beside seven others, and in prefills of any size", async () => {
-  const requests = await eightRequests(48);
-  const together = await draw(requests);
+Deno.test("a seed draws the same tokens, with the same bits of log-probability, alone, beside seven others, and in prefills of any size", async () => {
+  const requests = (await eightRequests(48)).map((request) => ({
+    ...request,
+    sampling: { ...request.sampling!, logprobs: 3 },
+  }));
+  const together = (await draw(requests)).logprobs;
   for (const prefillTokens of [1, 7, 16]) {
-    const { drawn } = await draw(requests, { prefillTokens });
-    assert.deepEqual(drawn, together.drawn, `${prefillTokens} prompt tokens a step`);
+    const { logprobs } = await draw(requests, { prefillTokens });
+    assert.deepEqual(logprobs, together, `${prefillTokens} prompt tokens a step`);
   }
   for (const request of requests) {
-    const { drawn } = await draw([request]);
-    assert.deepEqual(drawn.get(request.id), together.drawn.get(request.id), `${request.id} alone`);
+    const { logprobs } = await draw([request]);
+    assert.deepEqual(logprobs.get(request.id), together.get(request.id), `${request.id} alone`);
   }
 });
 
@@ -63,13 +75,23 @@ Deno.test("a seed draws the same tokens beside a context so long that attention 
   const { rows } = await readLoraFixture();
   const sizing = { maxModelLen: 512 };
   const long = Uint32Array.from({ length: 400 }, (_, i) => 3 + (i * 31) % 250);
-  const short = { id: "short", promptTokens: rows[0].prompt, maxTokens: 48, sampling: FAIR };
-  const neighbour = { id: "long", promptTokens: long, maxTokens: 60, sampling: FAIR };
+  const short = {
+    id: "short",
+    promptTokens: rows[0].prompt,
+    maxTokens: 48,
+    sampling: { ...FAIR, logprobs: 3 },
+  };
+  const neighbour = {
+    id: "long",
+    promptTokens: long,
+    maxTokens: 60,
+    sampling: { ...FAIR, logprobs: 3 },
+  };
   const alone = await draw([short], { sizing });
   const beside = await draw([neighbour, short], { sizing });
-  assert.deepEqual(beside.drawn.get("short"), alone.drawn.get("short"));
+  assert.deepEqual(beside.logprobs.get("short"), alone.logprobs.get("short"));
   const longAlone = await draw([neighbour], { sizing });
-  assert.deepEqual(beside.drawn.get("long"), longAlone.drawn.get("long"));
+  assert.deepEqual(beside.logprobs.get("long"), longAlone.logprobs.get("long"));
 });
 
 Deno.test("a seed draws the same tokens after a preemption", async () => {
