@@ -12,6 +12,9 @@ const SOFTWARE_KV_BYTES = 256 * 2 ** 20;
 const LEAST_KV_BYTES = 4 * 2 ** 30;
 const KV_SHARE_OF_HOST = 0.25;
 
+const SOFTWARE_PREFILL_TOKENS = 128;
+const PREFILL_TOKENS = 512;
+
 /**
  * The KV cache's size where nobody asked for one. A GPU that shares the host's memory cannot be told
  * from one that has its own, and gives more than is good for the machine: hence the host's share.
@@ -19,6 +22,11 @@ const KV_SHARE_OF_HOST = 0.25;
 export function defaultKvBytes({ info }: Pick<Gpu, "info">): number {
   if (info.isFallback) return SOFTWARE_KV_BYTES;
   return Math.max(LEAST_KV_BYTES, KV_SHARE_OF_HOST * Deno.systemMemoryInfo().total);
+}
+
+/** A step's prompt tokens delay the rows that decode in it: few where computing them takes long. */
+export function defaultPrefillTokens({ info }: Pick<Gpu, "info">): number {
+  return info.isFallback ? SOFTWARE_PREFILL_TOKENS : PREFILL_TOKENS;
 }
 
 /**

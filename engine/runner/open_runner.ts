@@ -12,7 +12,7 @@ import {
 import { LoraPool } from "../lora/mod.ts";
 import { Decoder, uploadWeights } from "../model/mod.ts";
 import { BLOCK_SIZE, Scheduler } from "../scheduler/mod.ts";
-import { defaultKvBytes, usableMemory } from "./memory.ts";
+import { defaultKvBytes, defaultPrefillTokens, usableMemory } from "./memory.ts";
 import type { AdapterPool, RunnerPorts } from "./ports.ts";
 import { Runner } from "./runner.ts";
 import { sizeEngine, type Sizing, type SizingFacts, type SizingOptions } from "./sizing.ts";
@@ -24,8 +24,6 @@ export interface OpenRunnerOptions {
   sizing: SizingOptions;
   maxQueuedRequests: number;
   maxQueuedTokens: number;
-  /** Prompt tokens of a step at most, if not the default. */
-  prefillTokens?: number;
   prefixCache?: boolean;
   /** Compile every kernel variant before the first request; on unless tests are in a hurry. */
   warmUp?: boolean;
@@ -98,8 +96,7 @@ async function assemble(
   const weights = await uploadWeights(kernels, model, {
     onProgress: (loadedBytes) => options.onProgress?.({ loadedBytes, totalBytes: weightBytes }),
   });
-  const { maxBatch, maxModelLen, numBlocks, maxBurst } = sizing;
-  const maxPrefillTokens = options.prefillTokens ?? sizing.maxPrefillTokens;
+  const { maxBatch, maxModelLen, numBlocks, maxBurst, maxPrefillTokens } = sizing;
   const recorder = new Recorder(gpu);
   const uniforms = recorder.uniforms.buffer;
   const pool = new LoraPool(kernels, {
@@ -162,12 +159,17 @@ async function assemble(
 async function fitToDevice(
   gpu: Gpu,
   options: SizingOptions,
-  facts: Omit<SizingFacts, "memoryBytes" | "defaultKvBytes">,
+  facts: Omit<SizingFacts, "memoryBytes" | "defaultKvBytes" | "defaultPrefillTokens">,
 ): Promise<Sizing> {
   const { gpuMemoryBytes } = options;
   const kv = gpuMemoryBytes === undefined ? defaultKvBytes(gpu) : Infinity;
   const size = (memoryBytes: number | null) =>
-    sizeEngine(options, { ...facts, memoryBytes, defaultKvBytes: kv });
+    sizeEngine(options, {
+      ...facts,
+      memoryBytes,
+      defaultKvBytes: kv,
+      defaultPrefillTokens: defaultPrefillTokens(gpu),
+    });
   return size(gpuMemoryBytes ?? await usableMemory(gpu, size(null).totalBytes));
 }
 

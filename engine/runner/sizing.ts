@@ -16,6 +16,8 @@ export interface SizingOptions {
   kvMemoryBytes?: number;
   maxAdapters?: number;
   maxLoraRank?: number;
+  /** Prompt tokens of a step at most; by the device where left out. */
+  maxPrefillTokens?: number;
   /** Device memory to stay within; measured where left out. */
   gpuMemoryBytes?: number;
 }
@@ -30,6 +32,7 @@ export interface SizingFacts {
   memoryBytes: number | null;
   /** The KV cache is no larger than this (but for one full context) unless it was asked for. */
   defaultKvBytes: number;
+  defaultPrefillTokens: number;
   /** The most one storage binding holds. */
   maxBindingBytes: number;
 }
@@ -58,7 +61,6 @@ const DEFAULT_ADAPTERS = 32;
 export const DEFAULT_MAX_LORA_RANK = 64;
 /** Rows an adapter takes on average; most have rank 8 to 16. */
 const ROWS_PER_ADAPTER = 16;
-const MAX_PREFILL_TOKENS = 512;
 const MAX_BURST = 4;
 /** Uniforms, read-back and the many small buffers. */
 const FIXED_BYTES = 6 * 2 ** 20;
@@ -80,6 +82,10 @@ export function sizeEngine(options: SizingOptions, facts: SizingFacts): Sizing {
       `Cannot serve contexts of ${maxModelLen} tokens: the model has ${config.maxPositionEmbeddings} positions (--max-model-len)`,
     );
   }
+  const maxPrefillTokens = Math.min(
+    options.maxPrefillTokens ?? facts.defaultPrefillTokens,
+    maxModelLen,
+  );
   const maxAdapters = options.maxAdapters ?? DEFAULT_ADAPTERS;
   const maxLoraRank = options.maxLoraRank ?? DEFAULT_MAX_LORA_RANK;
   const rankRows = rowsThatFit(facts, Math.max(maxAdapters * ROWS_PER_ADAPTER, maxLoraRank));
@@ -102,7 +108,7 @@ export function sizeEngine(options: SizingOptions, facts: SizingFacts): Sizing {
   }
   const adapterBytes = adapterPoolBytes(facts, rankRows);
   const fixed = facts.weightBytes + adapterBytes +
-    workingBytes(config, { maxBatch, maxModelLen, maxLoraRank });
+    workingBytes(config, { maxBatch, maxModelLen, maxLoraRank, maxPrefillTokens });
 
   const layerBlockBytes = config.numKvHeads * BLOCK_SIZE * config.headDim * facts.elementBytes;
   const blockBytes = 2 * config.numLayers * layerBlockBytes;
@@ -155,7 +161,7 @@ export function sizeEngine(options: SizingOptions, facts: SizingFacts): Sizing {
     rankRows,
     adapterBytes,
     totalBytes: fixed + kvBytes,
-    maxPrefillTokens: Math.min(MAX_PREFILL_TOKENS, maxModelLen),
+    maxPrefillTokens,
     maxBurst: MAX_BURST,
   };
 }
@@ -163,14 +169,15 @@ export function sizeEngine(options: SizingOptions, facts: SizingFacts): Sizing {
 /** What a step works in: activations, sampling, attention's and adapters' scratch, uniforms. */
 function workingBytes(
   config: ModelConfig,
-  { maxBatch, maxModelLen, maxLoraRank }: {
+  { maxBatch, maxModelLen, maxLoraRank, maxPrefillTokens }: {
     maxBatch: number;
     maxModelLen: number;
     maxLoraRank: number;
+    maxPrefillTokens: number;
   },
 ): number {
   const { hiddenSize, intermediateSize, numHeads, numKvHeads, headDim, vocabSize } = config;
-  const tokens = Math.max(Math.min(MAX_PREFILL_TOKENS, maxModelLen), maxBatch);
+  const tokens = Math.max(maxPrefillTokens, maxBatch);
   const perToken = 2 * hiddenSize + 3 * intermediateSize + 2 * (numHeads + numKvHeads) * headDim +
     3 * MAX_MIXTURE * maxLoraRank;
   const perRow = hiddenSize + 2.1 * vocabSize + maxModelLen / BLOCK_SIZE + MAX_BIASES;

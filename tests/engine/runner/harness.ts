@@ -48,10 +48,14 @@ export async function withRunner(
   const opened = await openRunner({
     modelDirectory,
     dtype: options.dtype ?? "f32",
-    sizing: { maxBatch: 8, maxModelLen: 256, ...options.sizing },
+    sizing: {
+      maxBatch: 8,
+      maxModelLen: 256,
+      maxPrefillTokens: options.prefillTokens ?? 512,
+      ...options.sizing,
+    },
     maxQueuedRequests: options.maxQueuedRequests ?? 1000,
     maxQueuedTokens: options.maxQueuedTokens ?? 1e6,
-    prefillTokens: options.prefillTokens,
     prefixCache: options.prefixCache,
     warmUp: false,
   }, {

@@ -38,6 +38,7 @@ const CARD: SizingFacts = {
   weightBytes: 8_030_261_248 * 2,
   memoryBytes: 72 * GIB,
   defaultKvBytes: 64 * GIB,
+  defaultPrefillTokens: 512,
   maxBindingBytes: 2 ** 31,
 };
 /** Keys and values of 16 tokens: 2 · 32 layers · 8 heads · 16 · 128 · 2 bytes. */
