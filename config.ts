@@ -25,11 +25,15 @@ export interface Config {
   readonly apiKeys: readonly string[];
   readonly corsOrigins: readonly string[];
   readonly dtype: typeof DTYPES[number];
+  /** Null: what the device gives. */
+  readonly gpuMemoryBytes: number | null;
   readonly kvMemoryBytes: number | null;
   readonly maxBatch: number | null;
   readonly maxModelLen: number | null;
   readonly maxAdapters: number | null;
   readonly maxLoraRank: number | null;
+  /** Host memory for adapters' tensors, whether or not they are on the GPU. */
+  readonly adapterMemoryBytes: number;
   readonly maxQueuedRequests: number;
   readonly maxQueuedTokens: number;
   readonly drainSeconds: number;
@@ -73,11 +77,13 @@ const FLAGS = {
     multiple: true,
   },
   dtype: { value: "TYPE", help: `weights on the GPU: ${DTYPES.join(", ")} (auto)` },
+  "gpu-memory": { value: "SIZE", help: "stay within this on the GPU (what it gives, less 10 %)" },
   "kv-memory": { value: "SIZE", help: "KV cache, such as 512MiB or 2GB (by the device)" },
   "max-batch": { value: "ROWS", help: "sequences that run at once (by the device)" },
   "max-model-len": { value: "TOKENS", help: "context length (the model's, by the device)" },
   "max-adapters": { value: "COUNT", help: "adapters on the GPU at once (by the device)" },
   "max-lora-rank": { value: "RANK", help: "largest rank of an adapter (64)" },
+  "adapter-memory": { value: "SIZE", help: "host memory for adapters (2GiB)" },
   "max-queued-requests": { value: "COUNT", help: "requests that may wait (256)" },
   "max-queued-tokens": { value: "TOKENS", help: "prompt tokens that may wait (262144)" },
   "drain-seconds": { value: "SECONDS", help: "time for running answers at shutdown (30)" },
@@ -120,11 +126,13 @@ function buildConfig(settings: Settings): Config {
     apiKeys: settings.many("api-key", apiKey, []),
     corsOrigins: settings.many("cors-origin", origin, []),
     dtype: settings.one("dtype", oneOf(DTYPES), "auto"),
+    gpuMemoryBytes: settings.one("gpu-memory", byteSize, null),
     kvMemoryBytes: settings.one("kv-memory", byteSize, null),
     maxBatch: settings.one("max-batch", integer(1, 1024), null),
     maxModelLen: settings.one("max-model-len", integer(16, 1_048_576), null),
     maxAdapters: settings.one("max-adapters", integer(1, 65_536), null),
     maxLoraRank: settings.one("max-lora-rank", integer(1, 1024), null),
+    adapterMemoryBytes: settings.one("adapter-memory", byteSize, 2 * 2 ** 30),
     maxQueuedRequests: settings.one("max-queued-requests", integer(1, 1_000_000), 256),
     maxQueuedTokens: settings.one("max-queued-tokens", integer(1, 1_000_000_000), 262_144),
     drainSeconds: settings.one("drain-seconds", integer(0, 3600), 30),

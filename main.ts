@@ -2,17 +2,11 @@
 import { AdapterStore, directoryCatalogue } from "./adapters/mod.ts";
 import { banner } from "./banner.ts";
 import { type Config, readConfig, VERSION } from "./config.ts";
-import { messageOf } from "./engine/core/errors.ts";
-import type { ModelConfig } from "./engine/core/model_config.ts";
+import type { Engine } from "./engine/core/engine.ts";
+import { messageOf, WeftError } from "./engine/core/errors.ts";
+import { loadTokenizer, resolveModel, startEngine } from "./engine/mod.ts";
+import { type Progress, progressOf } from "./progress.ts";
 import {
-  DEFAULT_MAX_LORA_RANK,
-  loadTokenizer,
-  readModelConfig,
-  resolveModel,
-  startEngine,
-} from "./engine/mod.ts";
-import {
-  type AdapterCatalog,
   createApp,
   createLogger,
   createMetrics,
@@ -25,10 +19,6 @@ import { stopOnSignals } from "./signals.ts";
 
 /** Downloaded models; the one place `deno task start` may write to. */
 const MODEL_CACHE = ".weft/models";
-/** The weights file of one adapter, at most. */
-const MAX_ADAPTER_BYTES = 2 ** 30;
-/** Host memory for adapters' tensors. */
-const ADAPTER_MEMORY_BYTES = 2 ** 30;
 
 async function run(config: Config): Promise<number> {
   const logger = createLogger({
@@ -36,21 +26,36 @@ async function run(config: Config): Promise<number> {
     format: config.logFormat,
     write: (line) => console.error(line),
   });
+  const downloading = perLabel((file) => consoleProgress(file, logger));
+  const loading = consoleProgress("weights", logger);
   const modelDirectory = await resolveModel(config.model, {
     cacheDir: MODEL_CACHE,
     token: config.hfToken ?? undefined,
     endpoint: config.hfEndpoint ?? undefined,
-    onProgress: everySecond(({ file, doneBytes, totalBytes }) =>
-      logger.log("info", "download", { file, done_bytes: doneBytes, total_bytes: totalBytes })
-    ),
+    onProgress: ({ file, doneBytes, totalBytes }) => downloading(file)(doneBytes, totalBytes),
   });
-  const store = await openStore(config, await readModelConfig(modelDirectory));
-  const [tokenizer, engine] = await Promise.all([
-    loadTokenizer(modelDirectory),
-    startEngineOf(config, { modelDirectory, store, logger }),
-  ]);
+  const tokenizing = loadTokenizer(modelDirectory);
+  // Awaited later; should the engine fail first, this one's failure is not the news.
+  tokenizing.catch(() => {});
+  const engine = await startEngine({
+    modelDirectory,
+    dtype: config.dtype,
+    maxBatch: config.maxBatch ?? undefined,
+    maxModelLen: config.maxModelLen ?? undefined,
+    gpuMemoryBytes: config.gpuMemoryBytes ?? undefined,
+    kvMemoryBytes: config.kvMemoryBytes ?? undefined,
+    maxAdapters: config.maxAdapters ?? undefined,
+    maxLoraRank: config.maxLoraRank ?? undefined,
+    maxQueuedRequests: config.maxQueuedRequests,
+    maxQueuedTokens: config.maxQueuedTokens,
+    // Called only by requests, and so only once there is a store.
+    loadAdapter: (generation) => adapters.weightsOf(generation),
+    onProgress: ({ loadedBytes, totalBytes }) => loading(loadedBytes, totalBytes),
+  });
+  const adapters = await openStore(config, engine);
+  refuseTakenNames(adapters, config.servedModelName);
+  const tokenizer = await tokenizing;
   const lifecycle = new Lifecycle();
-  const adapters = catalogOf(store);
   const app = createApp({
     engine,
     tokenizer,
@@ -90,62 +95,49 @@ async function run(config: Config): Promise<number> {
   return code;
 }
 
-function startEngineOf(
-  config: Config,
-  parts: { modelDirectory: string; store: AdapterStore; logger: Logger },
-) {
-  const { modelDirectory, store, logger } = parts;
-  return startEngine({
-    modelDirectory,
-    dtype: config.dtype,
-    maxBatch: config.maxBatch ?? undefined,
-    maxModelLen: config.maxModelLen ?? undefined,
-    kvMemoryBytes: config.kvMemoryBytes ?? undefined,
-    maxAdapters: config.maxAdapters ?? undefined,
-    maxLoraRank: config.maxLoraRank ?? undefined,
-    maxQueuedRequests: config.maxQueuedRequests,
-    maxQueuedTokens: config.maxQueuedTokens,
-    loadAdapter: (generation) => store.weightsOf(generation),
-    onProgress: everySecond(({ loadedBytes, totalBytes }) =>
-      logger.log("info", "load", { loaded_bytes: loadedBytes, total_bytes: totalBytes })
-    ),
-  });
-}
-
-function openStore(config: Config, model: ModelConfig): Promise<AdapterStore> {
+function openStore(config: Config, engine: Engine): Promise<AdapterStore> {
+  const maxBytes = config.adapterMemoryBytes;
   return AdapterStore.open({
     catalogues: config.adapters.map((path) =>
-      directoryCatalogue(path, { maxWeightBytes: MAX_ADAPTER_BYTES })
+      directoryCatalogue(path, { maxWeightBytes: maxBytes })
     ),
-    model,
-    maxRank: config.maxLoraRank ?? DEFAULT_MAX_LORA_RANK,
-    maxBytes: ADAPTER_MEMORY_BYTES,
+    model: engine.info.model,
+    maxRank: engine.info.maxLoraRank,
+    maxBytes,
   });
 }
 
-/** The store as the routes see it. */
-function catalogOf(store: AdapterStore): AdapterCatalog {
-  const created = Math.floor(Date.now() / 1000);
-  const entry = ({ name, location }: { name: string; location: string }) => (
-    { name, source: location, created }
-  );
-  return {
-    list: () => store.list().map(entry),
-    get: (name) => {
-      const found = store.get(name);
-      return found && entry(found);
-    },
-    acquire: (name, signal) => store.acquire(name, signal),
-  };
+/** A name in `model` must mean one thing. */
+function refuseTakenNames(adapters: AdapterStore, modelName: string): void {
+  for (const taken of [modelName, "auto"]) {
+    if (!adapters.get(taken)) continue;
+    throw new WeftError(
+      "bad_adapter",
+      `Cannot serve the adapter "${taken}": the name means the ${
+        taken === modelName ? "base" : "router"
+      }; rename its folder${taken === modelName ? " or choose another --served-model-name" : ""}`,
+    );
+  }
 }
 
-/** Passes on a report of progress at most once a second. */
-function everySecond<T>(report: (progress: T) => void): (progress: T) => void {
-  let last = performance.now();
-  return (progress) => {
-    if (performance.now() - last < 1000) return;
-    last = performance.now();
-    report(progress);
+/** On the terminal where there is one, else in the log. */
+function consoleProgress(label: string, logger: Logger): Progress {
+  const encoder = new TextEncoder();
+  return progressOf(label, {
+    isTerminal: Deno.stderr.isTerminal(),
+    write: (text) => Deno.stderr.writeSync(encoder.encode(text)),
+    log: (done, total) =>
+      logger.log("info", "progress", { of: label, done_bytes: done, total_bytes: total }),
+    now: () => performance.now(),
+  });
+}
+
+/** Remembers what `make` made for each label. */
+function perLabel<T>(make: (label: string) => T): (label: string) => T {
+  const made = new Map<string, T>();
+  return (label) => {
+    if (!made.has(label)) made.set(label, make(label));
+    return made.get(label)!;
   };
 }
 

@@ -23,8 +23,8 @@ const CLOSE_MS = 1000;
 
 /**
  * Serves until told to stop or the engine is lost, and returns the process's exit code. The listener
- * stays open while draining, so that `/ready` can say 503 and new requests get an answer. Throws
- * WeftError `unavailable` where it cannot listen.
+ * stays open while draining, so that `/ready` can say 503 and new requests get an answer.
+ * Throws `unavailable` when it cannot listen.
  */
 export async function serve(options: ServeOptions): Promise<0 | 1> {
   const { engine, lifecycle, logger, stop } = options;
@@ -49,11 +49,8 @@ export async function serve(options: ServeOptions): Promise<0 | 1> {
   return lost ? 1 : 0;
 }
 
-/** Throws WeftError `unavailable` where it cannot listen. */
-function listen(
-  { fetch, logger, host, port, onListen }: ServeOptions,
-  signal: AbortSignal,
-): Deno.HttpServer {
+function listen(options: ServeOptions, signal: AbortSignal): Deno.HttpServer {
+  const { host, port, fetch, logger, onListen } = options;
   try {
     return Deno.serve({
       hostname: host,
@@ -67,8 +64,11 @@ function listen(
       },
     }, (request) => fetch(request));
   } catch (cause) {
-    const message = `Cannot listen on ${urlOf(host, port)}: ${messageOf(cause)}`;
-    throw new WeftError("unavailable", message, { cause });
+    throw new WeftError(
+      "unavailable",
+      `Cannot listen on ${host}:${port}: ${messageOf(cause)}; choose another with --host or --port`,
+      { cause },
+    );
   }
 }
 

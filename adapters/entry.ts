@@ -1,4 +1,4 @@
-import type { WeftError } from "../engine/core/errors.ts";
+import { messageOf, WeftError } from "../engine/core/errors.ts";
 import type { AdapterSource } from "./source.ts";
 
 /** Letters, digits, dot, underscore and hyphen, as it stands in URLs and in a request's `model`. */
@@ -77,4 +77,29 @@ function stateOf({ loads, failure }: AdapterEntry, isInMemory: boolean): Adapter
   if (loads > 0) return "loading";
   if (isInMemory) return "ready";
   return failure === undefined ? "registered" : "failed";
+}
+
+/** @throws {WeftError} `bad_adapter` when the name is not ADAPTER_NAME. */
+export function refuseName(name: string): void {
+  if (ADAPTER_NAME.test(name)) return;
+  throw new WeftError(
+    "bad_adapter",
+    "its name must be 1 to 128 letters, digits, dots, underscores or hyphens",
+  );
+}
+
+/** Bad content stays bad until it changes; anything else (a full memory, a busy disk) may pass by itself. */
+export function failureOf(
+  { name, failure }: AdapterEntry,
+  { error, version }: { error: unknown; version?: string },
+): AdapterFailure {
+  if (failure !== undefined && error === failure.error) return failure;
+  const { code, retryAfterSeconds } = error instanceof WeftError
+    ? error
+    : { code: "internal" as const, retryAfterSeconds: undefined };
+  const message = `Cannot load adapter ${JSON.stringify(name)}: ${messageOf(error)}`;
+  return {
+    version: code === "bad_adapter" ? version : undefined,
+    error: new WeftError(code, message, { cause: error, retryAfterSeconds }),
+  };
 }

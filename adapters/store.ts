@@ -1,12 +1,12 @@
 import type { AdapterWeights } from "../engine/core/adapter_weights.ts";
-import { messageOf, WeftError } from "../engine/core/errors.ts";
+import { WeftError } from "../engine/core/errors.ts";
 import type { ModelConfig } from "../engine/core/model_config.ts";
 import {
-  ADAPTER_NAME,
   type AdapterEntry,
-  type AdapterFailure,
   type AdapterInfo,
   describeEntry,
+  failureOf,
+  refuseName,
 } from "./entry.ts";
 import { Limiter } from "./limiter.ts";
 import { AdapterMemory, type Resident } from "./memory.ts";
@@ -263,28 +263,4 @@ async function readConfig(entry: AdapterEntry): Promise<void> {
   } catch (error) {
     entry.failure = failureOf(entry, { error });
   }
-}
-
-function refuseName(name: string): void {
-  if (ADAPTER_NAME.test(name)) return;
-  throw new WeftError(
-    "bad_adapter",
-    "its name must be 1 to 128 letters, digits, dots, underscores or hyphens",
-  );
-}
-
-/** Bad content stays bad until it changes; anything else (a full memory, a busy disk) may pass by itself. */
-function failureOf(
-  { name, failure }: AdapterEntry,
-  { error, version }: { error: unknown; version?: string },
-): AdapterFailure {
-  if (failure !== undefined && error === failure.error) return failure;
-  const { code, retryAfterSeconds } = error instanceof WeftError
-    ? error
-    : { code: "internal" as const, retryAfterSeconds: undefined };
-  const message = `Cannot load adapter ${JSON.stringify(name)}: ${messageOf(error)}`;
-  return {
-    version: code === "bad_adapter" ? version : undefined,
-    error: new WeftError(code, message, { cause: error, retryAfterSeconds }),
-  };
 }

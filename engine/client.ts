@@ -53,9 +53,13 @@ export async function startEngine(options: StartOptions): Promise<Engine> {
   return client;
 }
 
-class EngineClient implements Engine {
+/** What the client needs of a worker. */
+export type WorkerPort = Pick<Worker, "postMessage" | "terminate" | "onmessage" | "onerror">;
+
+/** Speaks with the worker. Made by `startEngine`; exported for tests with a stand-in worker. */
+export class EngineClient implements Engine {
   readonly lost: Promise<Error>;
-  readonly #worker: Worker;
+  readonly #worker: WorkerPort;
   readonly #hooks: Pick<StartOptions, "loadAdapter" | "onProgress">;
   readonly #queues = new Map<string, EventQueue<TokenEvent>>();
   readonly #ready = Promise.withResolvers<EngineInfo>();
@@ -66,7 +70,7 @@ class EngineClient implements Engine {
   #stats = NO_STATS;
   #dead: WeftError | null = null;
 
-  constructor(worker: Worker, hooks: Pick<StartOptions, "loadAdapter" | "onProgress">) {
+  constructor(worker: WorkerPort, hooks: Pick<StartOptions, "loadAdapter" | "onProgress">) {
     this.#worker = worker;
     this.#hooks = hooks;
     this.lost = this.#lostSignal.promise;
@@ -93,6 +97,12 @@ class EngineClient implements Engine {
 
   async *generate(request: GenerateRequest, signal: AbortSignal): AsyncIterable<TokenEvent> {
     if (this.#dead) throw this.#dead;
+    if (this.#queues.has(request.id)) {
+      throw new WeftError(
+        "invalid_request",
+        `Cannot start request "${request.id}": the id is in use`,
+      );
+    }
     const queue = new EventQueue<TokenEvent>();
     this.#queues.set(request.id, queue);
     const abort = () => this.#send({ kind: "abort", id: request.id });
@@ -119,11 +129,10 @@ class EngineClient implements Engine {
     return check.promise;
   }
 
+  /** What still runs ends with an error. */
   async close(): Promise<void> {
-    if (!this.#dead) {
-      this.#send({ kind: "close" });
-      await this.#closed.promise;
-    }
+    this.#send({ kind: "close" });
+    await this.#closed.promise;
     this.#worker.terminate();
   }
 
@@ -156,7 +165,7 @@ class EngineClient implements Engine {
         this.#die(fromErrorMessage(message.error));
         break;
       case "closed":
-        this.#closed.resolve();
+        this.#stop(new WeftError("unavailable", "The engine was closed"));
     }
   }
 
@@ -175,6 +184,9 @@ class EngineClient implements Engine {
   async #loadAdapter(generation: string): Promise<void> {
     try {
       const weights = await this.#hooks.loadAdapter(generation);
+      if (weights.generation !== generation) {
+        throw new Error(`Asked for adapter ${generation}, got ${weights.generation}`);
+      }
       this.#send({ kind: "adapter", weights });
     } catch (error) {
       this.#send({ kind: "adapter_failed", generation, error: toErrorMessage(error) });
@@ -182,10 +194,15 @@ class EngineClient implements Engine {
   }
 
   #die(error: WeftError): void {
+    this.#stop(error);
+    this.#lostSignal.resolve(error);
+  }
+
+  /** Nothing more will come from the worker: whatever waits for it gets this error. */
+  #stop(error: WeftError): void {
     this.#dead ??= error;
     this.#ready.reject(error);
     this.#closed.resolve();
-    this.#lostSignal.resolve(error);
     for (const queue of this.#queues.values()) queue.fail(error);
     for (const check of this.#integrity.splice(0)) check.reject(error);
     this.#queues.clear();

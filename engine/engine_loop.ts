@@ -13,7 +13,7 @@ import { type OpenRunner, openRunner } from "./runner/mod.ts";
 const DEFAULT_QUEUED_REQUESTS = 1024;
 const DEFAULT_QUEUED_TOKENS = 1_000_000;
 
-/** Runs steps while there is work, sleeps while there is none, and reports once a step. */
+/** Runs steps while there is work, sleeps while there is none, and reports after each. */
 export class EngineLoop {
   readonly info: EngineInfo;
   readonly #opened: OpenRunner;
@@ -103,6 +103,17 @@ export class EngineLoop {
 
   /** Returns once closed; throws WeftError("device_lost") when the device is. */
   async run(): Promise<void> {
+    try {
+      await this.#stepUntilClosed();
+    } catch (error) {
+      // A loss shows first as whatever failed on the device, and is told a turn later.
+      await nextTurn();
+      throw this.#lost ?? error;
+    }
+    await this.#opened.close();
+  }
+
+  async #stepUntilClosed(): Promise<void> {
     while (!this.#closing) {
       if (this.#lost) throw this.#lost;
       const seen = this.#messages;
@@ -110,9 +121,8 @@ export class EngineLoop {
       this.#report();
       if (!busy && seen === this.#messages) await this.#nextMessage();
       // Messages wait for a turn of the event loop; without one an abort would never be heard.
-      else await new Promise((resolve) => setImmediate(resolve));
+      else await nextTurn();
     }
-    await this.#opened.close();
   }
 
   #nextMessage(): Promise<void> {
@@ -125,8 +135,8 @@ export class EngineLoop {
     });
   }
 
+  /** After every pass, also one without outcomes: the statistics of an idle engine are news as well. */
   #report(): void {
-    if (this.#outcomes.length === 0) return;
     this.#send({ kind: "step", outcomes: this.#outcomes.splice(0), stats: this.#stats() });
   }
 
@@ -151,4 +161,8 @@ export class EngineLoop {
       return toErrorMessage(error);
     }
   }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -9,9 +9,9 @@ const GRACE_MS = 2000;
 /** Whether the server takes requests, and which generations still run. */
 export class Lifecycle {
   #state: LifecycleState = "ready";
-  #running = 0;
+  /** How to end each running generation. */
+  readonly #running = new Set<(reason: WeftError) => void>();
   #idle: PromiseWithResolvers<void> | null = null;
-  readonly #deadline = new AbortController();
 
   get state(): LifecycleState {
     return this.#state;
@@ -19,43 +19,40 @@ export class Lifecycle {
 
   /** Generations between `enter` and their leave. */
   get running(): number {
-    return this.#running;
-  }
-
-  /** Aborted, with the error to tell clients, when running generations must end now. */
-  get deadline(): AbortSignal {
-    return this.#deadline.signal;
+    return this.#running.size;
   }
 
   /**
-   * Registers a generation and returns its leave, which may be called more than once.
+   * Registers a generation and returns its leave, which may be called more than once. `abort` is called
+   * with the error to tell the client if the generation must end before that. (A signal for all of them
+   * would not do: in Deno, what `AbortSignal.any` makes of a long-lived signal is not collected once it
+   * had a listener.)
    * Throws `unavailable` while draining and `device_lost` after a loss.
    */
-  enter(): () => void {
+  enter(abort: (reason: WeftError) => void): () => void {
     if (this.#state === "draining") {
       throw new WeftError("unavailable", "The server is shutting down and takes no new requests");
     }
     if (this.#state === "lost") throw deviceLost();
-    this.#running++;
-    let left = false;
+    // Wrapped, so that one function registered twice counts twice.
+    const entry = (reason: WeftError) => abort(reason);
+    this.#running.add(entry);
     return () => {
-      if (left) return;
-      left = true;
-      this.#running--;
-      if (this.#running === 0) this.#idle?.resolve();
+      if (this.#running.delete(entry) && this.#running.size === 0) this.#idle?.resolve();
     };
   }
 
   /**
    * Refuses new generations at once and resolves when the running ones have ended: by themselves
-   * within `deadlineMs`, or ended by the deadline signal. A client that does not read its stream cannot
+   * within `deadlineMs`, or ended at the deadline. A client that does not read its stream cannot
    * be told of the end, so after a grace time it is waited for no longer. True means that every
    * generation ended by itself.
    */
   async drain(deadlineMs: number): Promise<boolean> {
     if (this.#state === "ready") this.#state = "draining";
     if (await this.#idleWithin(deadlineMs)) return true;
-    this.#deadline.abort(this.#state === "lost" ? deviceLost() : cutOff());
+    const reason = this.#state === "lost" ? deviceLost() : cutOff();
+    for (const abort of this.#running) abort(reason);
     await this.#idleWithin(GRACE_MS);
     return false;
   }
@@ -66,13 +63,13 @@ export class Lifecycle {
   }
 
   async #idleWithin(ms: number): Promise<boolean> {
-    if (this.#running === 0) return true;
+    if (this.#running.size === 0) return true;
     this.#idle ??= Promise.withResolvers<void>();
     const timeout = Promise.withResolvers<void>();
     const timer = setTimeout(timeout.resolve, ms);
     await Promise.race([this.#idle.promise, timeout.promise]);
     clearTimeout(timer);
-    return this.#running === 0;
+    return this.#running.size === 0;
   }
 }
 

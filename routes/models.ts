@@ -7,6 +7,7 @@ import type { AppEnv } from "./request_record.ts";
 interface ModelCard {
   id: string;
   object: "model";
+  /** When this server started, in seconds since 1970. */
   created: number;
   owned_by: string;
   /** Where its weights came from. */
@@ -20,22 +21,22 @@ interface ModelCard {
 export function modelRoutes(deps: AppDeps): Hono<AppEnv> {
   const { adapters, settings, engine, clock } = deps;
   const startedAt = clock.epochSeconds();
-  const card = (rest: Pick<ModelCard, "id" | "created" | "root" | "parent">): ModelCard => ({
+  const card = (rest: Pick<ModelCard, "id" | "root" | "parent">): ModelCard => ({
     object: "model",
     owned_by: "weft",
     max_model_len: engine.info.maxModelLen,
+    created: startedAt,
     ...rest,
   });
 
   function listModels(): ModelCard[] {
     const base = card({
       id: settings.modelName,
-      created: startedAt,
       root: settings.modelSource,
       parent: null,
     });
-    const children = adapters.list().map(({ name, created, source }) =>
-      card({ id: name, created, root: source, parent: settings.modelName })
+    const children = adapters.list().map(({ name, location }) =>
+      card({ id: name, root: location, parent: settings.modelName })
     );
     return [base, ...children];
   }

@@ -44,10 +44,8 @@ export interface TextTokenizer {
 /** An adapter that can be named as `model` or in `lora`. */
 export interface AdapterEntry {
   name: string;
-  /** Where it came from: a directory or URL. */
-  source: string;
-  /** When it was first listed, in seconds since 1970. */
-  created: number;
+  /** A path or URL. */
+  location: string;
 }
 
 /** A pinned generation of an adapter; `release` may be called once or more. */
@@ -59,7 +57,7 @@ export interface AdapterLease {
 export interface AdapterCatalog {
   list(): readonly AdapterEntry[];
   get(name: string): AdapterEntry | undefined;
-  /** Pins the name's current generation. Throws WeftError (`not_found`, `bad_adapter`). */
+  /** Pins the name's current generation. Throws WeftError (`bad_adapter`, `overloaded`, …). */
   acquire(name: string, signal: AbortSignal): Promise<AdapterLease>;
 }
 

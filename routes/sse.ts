@@ -50,6 +50,8 @@ export function sseResponse(chunks: AsyncGenerator<object, void>, options: SseOp
       const { payload, last } = await nextPayload();
       if (cancelled) return;
       controller.enqueue(frame(payload));
+      // To enqueue is to write, and a write to a connection that is gone cancels within the call.
+      if (cancelled) return;
       if (last) {
         controller.close();
         await options.onEnd();

@@ -17,13 +17,17 @@ Deno.test("the defaults serve the demo pack on 127.0.0.1:8000", () => {
     apiKeys: [],
     corsOrigins: [],
     dtype: "auto",
+    gpuMemoryBytes: null,
     kvMemoryBytes: null,
     maxBatch: null,
     maxModelLen: null,
     maxAdapters: null,
     maxLoraRank: null,
+    adapterMemoryBytes: 2 ** 31,
     maxQueuedRequests: 256,
     maxQueuedTokens: 262_144,
+    hfToken: null,
+    hfEndpoint: null,
     drainSeconds: 30,
     logLevel: "info",
     logFormat: "json",
@@ -60,6 +64,7 @@ Deno.test("sizes may have units", () => {
   const sizes = { "1024": 1024, "512MiB": 2 ** 29, "1.5 gb": 1.5e9, "2GiB": 2 ** 31, "8kb": 8000 };
   for (const [text, bytes] of Object.entries(sizes)) {
     assert.equal(config(["--kv-memory", text]).kvMemoryBytes, bytes, text);
+    assert.equal(config(["--gpu-memory", text]).gpuMemoryBytes, bytes, text);
   }
 });
 

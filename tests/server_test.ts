@@ -218,6 +218,16 @@ Deno.test("a whole answer that fails late breaks the connection", async () => {
   });
 });
 
+Deno.test("a port that is taken is named in the error", async () => {
+  await withServer({}, async ({ url, engine, lifecycle, logger }) => {
+    const port = Number(new URL(url).port);
+    const stop = AbortSignal.abort();
+    const fetch = () => new Response();
+    const second = { fetch, engine, lifecycle, logger, host: "127.0.0.1", port, drainMs: 0, stop };
+    await assert.rejects(() => serve(second), { message: new RegExp(`127.0.0.1:${port}.*--port`) });
+  });
+});
+
 Deno.test("stopping drains: readiness 503 at once, the running stream ends well, exit code 0", async () => {
   await withServer({ engine: { delayMs: 8 } }, async ({ client, url, stop, exitCode }) => {
     const stream = await client.chat.completions.create({

@@ -1,4 +1,5 @@
-import { parsePythonRegex, type RegexNode, RegexSyntaxError, WORD } from "./python_regex.ts";
+import { WORD } from "./char_set.ts";
+import { parsePythonRegex, type RegexNode, RegexSyntaxError } from "./python_regex.ts";
 import { quote, refuse } from "./refuse.ts";
 
 /** A pattern that lists every module of a 100-layer model by name has some 30,000 characters. */

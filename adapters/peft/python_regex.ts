@@ -1,3 +1,16 @@
+import {
+  ALL_BUT_NEWLINE,
+  charRange,
+  type CharSet,
+  DIGITS,
+  inverted,
+  LITERALS,
+  NOTHING,
+  SPACES,
+  union,
+  WORD,
+} from "./char_set.ts";
+
 /**
  * Python `re` syntax, as far as it occurs in adapter configurations, parsed to a tree.
  *
@@ -17,21 +30,10 @@ export type RegexNode =
   | { kind: "look"; body: RegexNode; direction: "ahead" | "behind"; negated: boolean }
   | { kind: "assert"; what: "start" | "end" | "boundary" | "no boundary" };
 
-/** ASCII membership by character code; module names hold nothing else. */
-export type CharSet = Uint8Array;
-
 /** Why a pattern is refused, in words that follow `pattern "…" `. */
 export class RegexSyntaxError extends Error {}
 
-const ASCII = 128;
 const MAX_NESTING = 50;
-const NOTHING = new Uint8Array(ASCII);
-const LITERALS = Array.from({ length: ASCII }, (_, literal) => charSet((code) => code === literal));
-const DIGITS = charSet(isDigit);
-const SPACES = charSet((code) =>
-  code === 32 || (code >= 9 && code <= 13) || (code >= 28 && code <= 31)
-);
-export const WORD = charSet((code) => isDigit(code) || isLetter(code) || code === 95);
 const CLASSES: Readonly<Record<string, CharSet>> = {
   d: DIGITS,
   D: inverted(DIGITS),
@@ -119,7 +121,7 @@ class Parser {
     const char = this.#next();
     switch (char) {
       case ".":
-        return single(charSet((code) => code !== 10));
+        return single(ALL_BUT_NEWLINE);
       case "^":
         return { kind: "assert", what: "start" };
       case "$":
@@ -237,11 +239,11 @@ class Parser {
   /** After `[`. */
   #class(): CharSet {
     const negated = this.#take("^");
-    const members = new Uint8Array(ASCII);
+    const members: CharSet[] = [];
     for (let first = true; first || this.#peek() !== "]"; first = false) {
       const low = this.#member();
       if (typeof low !== "string") {
-        low.forEach((isIn, code) => members[code] |= isIn);
+        members.push(low);
         continue;
       }
       let high = low;
@@ -253,10 +255,10 @@ class Parser {
         }
         high = end;
       }
-      this.#chars(low, high).forEach((isIn, code) => members[code] |= isIn);
+      members.push(this.#chars(low, high));
     }
     this.#next();
-    return negated ? inverted(members) : members;
+    return negated ? inverted(union(members)) : union(members);
   }
 
   #member(): string | CharSet {
@@ -268,14 +270,9 @@ class Parser {
   }
 
   #chars(low: string, high: string): CharSet {
-    if (low === high && !this.#ignoreCase) return LITERALS[low.charCodeAt(0)] ?? NOTHING;
-    const set = new Uint8Array(ASCII);
-    const last = Math.min(high.charCodeAt(0), ASCII - 1);
-    for (let code = low.charCodeAt(0); code <= last; code++) {
-      set[code] = 1;
-      if (this.#ignoreCase && isLetter(code)) set[code ^ 0x20] = 1;
-    }
-    return set;
+    const [first, last] = [low.charCodeAt(0), high.charCodeAt(0)];
+    if (first === last && !this.#ignoreCase) return LITERALS[first] ?? NOTHING;
+    return charRange(first, last, { ignoreCase: this.#ignoreCase });
   }
 
   #peek(): string {
@@ -296,20 +293,4 @@ class Parser {
 
 function single(chars: CharSet): RegexNode {
   return { kind: "run", chars: [chars] };
-}
-
-function charSet(isIn: (code: number) => boolean): CharSet {
-  return Uint8Array.from({ length: ASCII }, (_, code) => isIn(code) ? 1 : 0);
-}
-
-function isDigit(code: number): boolean {
-  return code >= 48 && code <= 57;
-}
-
-function isLetter(code: number): boolean {
-  return (code >= 65 && code <= 90) || (code >= 97 && code <= 122);
-}
-
-function inverted(set: CharSet): CharSet {
-  return set.map((isIn) => 1 - isIn);
 }

@@ -32,6 +32,20 @@ export interface SamplingParams {
   logprobs: number | null;
 }
 
+/** Every step off: the likeliest token, always. */
+export const GREEDY: SamplingParams = Object.freeze({
+  temperature: 0,
+  topK: 0,
+  topP: 1,
+  minP: 0,
+  repetitionPenalty: 1,
+  frequencyPenalty: 0,
+  presencePenalty: 0,
+  logitBias: new Map(),
+  seed: 0,
+  logprobs: null,
+});
+
 export interface GenerateRequest {
   id: string;
   promptTokens: Uint32Array;

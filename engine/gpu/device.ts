@@ -1,12 +1,16 @@
 import { WeftError } from "../core/errors.ts";
 import type { DeviceInfo } from "../core/engine.ts";
 import { BufferScope } from "./buffers.ts";
+import { subgroupsAreConsecutive } from "./subgroup_probe.ts";
 
 /** The opened GPU: the device, what it can do, and the books of its memory. */
 export interface Gpu {
   readonly device: GPUDevice;
   readonly info: DeviceInfo;
-  /** Lanes of a subgroup, or 0 where subgroup operations are missing or their size varies. */
+  /**
+   * Lanes of a subgroup; 0 where subgroup operations are missing, their size varies, or their lanes
+   * are not consecutive invocations.
+   */
   readonly subgroupSize: number;
   readonly hasF16: boolean;
   readonly limits: GPUSupportedLimits;
@@ -26,6 +30,8 @@ export async function openGpu(): Promise<Gpu> {
     );
   }
   const { device, features } = await requestDevice(adapter);
+  const subgroupSize = features.has("subgroups") ? fixedSubgroupSize(adapter.info) : 0;
+  const hasSubgroups = subgroupSize > 0 && await subgroupsAreConsecutive(device, subgroupSize);
   let fault: Error | null = null;
   device.addEventListener("uncapturederror", (event) => {
     const { error } = event as GPUUncapturedErrorEvent;
@@ -40,7 +46,7 @@ export async function openGpu(): Promise<Gpu> {
       description: adapter.info.description || adapter.info.device,
       isFallback: adapter.info.isFallbackAdapter,
     },
-    subgroupSize: features.has("subgroups") ? fixedSubgroupSize(adapter.info) : 0,
+    subgroupSize: hasSubgroups ? subgroupSize : 0,
     hasF16: features.has("shader-f16"),
     limits: device.limits,
     buffers: new BufferScope(device),
@@ -81,5 +87,5 @@ async function requestDevice(adapter: GPUAdapter): Promise<{
 /** Kernels key their reductions on one size; a device whose size varies uses the plain variants. */
 function fixedSubgroupSize(info: GPUAdapterInfo): number {
   const { subgroupMinSize: min, subgroupMaxSize: max } = info;
-  return min === max && min >= 4 ? min : 0;
+  return min === max && min >= 4 && min <= 64 ? min : 0;
 }

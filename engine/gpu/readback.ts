@@ -27,8 +27,12 @@ export class Readback {
     this.#capacity = staging[0].buffer.size;
   }
 
-  /** `bytes` is the most one read can bring. */
-  static async open(gpu: Gpu, bytes: number): Promise<Readback> {
+  /** `bytes` is the most one read can bring; `quick: false` takes the slow way without a test. */
+  static async open(
+    gpu: Gpu,
+    bytes: number,
+    options: { quick?: boolean } = {},
+  ): Promise<Readback> {
     const size = Math.max(16, Math.ceil(bytes / 16) * 16);
     const staging = Array.from({ length: RING }, (_, i) => ({
       buffer: gpu.buffers.staging(`readback ${i}`, size),
@@ -38,7 +42,8 @@ export class Readback {
       await buffer.mapAsync(GPUMapMode.READ);
       buffer.unmap();
     }));
-    return new Readback(staging, await quickMapWorks(gpu, staging[0].buffer));
+    const quick = (options.quick ?? true) && await quickMapWorks(gpu, staging[0].buffer);
+    return new Readback(staging, quick);
   }
 
   /** False where results take the slow way. */
@@ -68,9 +73,12 @@ export class Readback {
     }
     recorder.submit();
     const mapped = slot.buffer.mapAsync(GPUMapMode.READ, 0, total);
+    // On a lost device the calls below throw, too: one rejection nobody awaits would end the process.
+    mapped.catch(() => {});
     if (!this.#quick) await mapped;
     const data = slot.buffer.getMappedRange(0, total).slice(0);
     slot.free = mapped.then(() => slot.buffer.unmap());
+    slot.free.catch(() => {});
     offset = 0;
     return parts.map(({ bytes }) => data.slice(offset, offset += bytes));
   }

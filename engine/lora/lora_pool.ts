@@ -1,4 +1,5 @@
 import { type AdapterWeights, MAX_MIXTURE } from "../core/adapter_weights.ts";
+import { F16_MAX } from "../core/dtype.ts";
 import { WeftError } from "../core/errors.ts";
 import type { Mixture } from "../core/generation.ts";
 import type { ModelConfig } from "../core/model_config.ts";
@@ -42,6 +43,8 @@ export class LoraPool {
   readonly #h: GPUBuffer;
   /** What is known of each resident generation. */
   readonly #adapters = new Map<string, { maxRank: number; need: RankRows }>();
+  /** Found to hold what f16 can hold; one that waits for room is offered again and again. */
+  readonly #checked = new WeakSet<AdapterWeights>();
   #loads = 0;
   #evictions = 0;
 
@@ -168,6 +171,10 @@ export class LoraPool {
         `Cannot load adapter ${generation}: rank ${maxRank} exceeds the configured maximum ${maxLoraRank}`,
       );
     }
+    if (this.#kernels.dtype === "f16" && !this.#checked.has(adapter)) {
+      refuseBeyondF16(adapter);
+      this.#checked.add(adapter);
+    }
     this.#adapters.set(generation, { maxRank, need: rowsNeeded(adapter) });
   }
 
@@ -208,6 +215,21 @@ export class LoraPool {
 
   #stored(values: Float32Array): ArrayBufferView<ArrayBuffer> {
     return this.#kernels.dtype === "f16" ? new Float16Array(values) : Float32Array.from(values);
+  }
+}
+
+/** Rounded to f16 such a value would be an infinity, and every answer no number. */
+function refuseBeyondF16({ generation, modules }: AdapterWeights): void {
+  for (const { layer, projection, a, b } of modules) {
+    for (const values of [a, b]) {
+      const value = values.find((value) => !(Math.abs(value) <= F16_MAX));
+      if (value === undefined) continue;
+      throw new WeftError(
+        "bad_adapter",
+        `Cannot load adapter ${generation}: ${projection}_proj of layer ${layer} holds ${value}, ` +
+          `beyond f16's largest value ${F16_MAX}: use --dtype f32`,
+      );
+    }
   }
 }
 

@@ -1,4 +1,4 @@
-import { type Gpu, Readback, Recorder } from "../gpu/mod.ts";
+import { type Gpu, Readback, type Recorder } from "../gpu/mod.ts";
 import {
   Feed,
   type KvCache,
@@ -46,6 +46,9 @@ export interface DecoderOptions extends Omit<StackParts, "buffers" | "caches" | 
   numBlocks: number;
   maxBurst: number;
 }
+
+/** The batch row of tokens that kernels pass over. */
+const NOBODY = 0xffffffff;
 
 /** The whole model on the GPU: runs steps, from token ids to drawn tokens. */
 export class Decoder {
@@ -157,6 +160,33 @@ export class Decoder {
     }
     const [drawn, logprobs] = await this.#readback.read(recorder, parts);
     return { drawn: new Uint32Array(drawn), logprobs: logprobs ?? null };
+  }
+
+  /**
+   * Runs every kernel variant once, over tokens that are no one's, so that drivers compile now and
+   * not during the first requests.
+   */
+  async warmUp(): Promise<void> {
+    const idle = (tokens: number) => ({ tokens, contextLength: 1, rankTotal: 1 });
+    const none = new Uint32Array(0);
+    const nobody = { ids: none, positions: none, rows: none };
+    for (const rows of [1, 2, 4, 8]) {
+      if (rows > this.#shape.maxBatch) break;
+      await this.run({
+        prefill: rows > 1 ? { ...idle(0), ...nobody } : {
+          ...idle(1),
+          ids: Uint32Array.of(0),
+          positions: Uint32Array.of(0),
+          rows: Uint32Array.of(NOBODY),
+        },
+        decode: idle(rows),
+        // Rows whose state was never written do not run.
+        sampled: Uint32Array.from({ length: rows }, (_, row) => row),
+        picks: none,
+        burst: 1,
+        logprobs: rows === 1,
+      });
+    }
   }
 
   /** The raw logits f32 `[rows, vocab]` of the latest step's first rows; slow, for tests. */

@@ -6,6 +6,9 @@ import type { AdapterPool, RunnerPorts } from "./ports.ts";
 /** Steps a request waits for room before younger ones may no longer take what it needs. */
 const PATIENCE = 64;
 
+/** Adapters asked for or held in memory ahead of their turn, at most; the oldest request's come on top. */
+const MAX_AHEAD = 32;
+
 /**
  * Holds requests until their adapters are pinned on the GPU. A request gets all its adapters or
  * none, so that two can never wait for each other's. Oldest first: one that lacks room is overtaken
@@ -55,9 +58,10 @@ export class AdapterGate {
   admit(): { active: ActiveRequest; error: WeftError }[] {
     const hopeless: { active: ActiveRequest; error: WeftError }[] = [];
     let blocked = false;
+    const [oldest] = this.#waiting;
     for (const active of this.#waiting) {
       try {
-        if (!this.#isHere(active.generations)) continue;
+        if (!this.#isHere(active.generations, active === oldest ? Infinity : MAX_AHEAD)) continue;
         if (this.#pool.place(active.generations, this.#parked)) {
           active.markReady(this.#ports.now());
           this.#waiting.delete(active);
@@ -76,17 +80,19 @@ export class AdapterGate {
     return hopeless;
   }
 
-  /** Whether all are on the GPU or in memory; asks for those that are not. */
-  #isHere(generations: readonly string[]): boolean {
-    let here = true;
-    for (const generation of generations) {
-      if (this.#pool.has(generation) || this.#parked.has(generation)) continue;
-      here = false;
-      if (this.#asked.has(generation)) continue;
-      this.#asked.add(generation);
-      this.#ports.requestAdapter(generation);
+  /** Whether all are on the GPU or in memory; asks for those that are not, within the limit. */
+  #isHere(generations: readonly string[], limit: number): boolean {
+    const missing = generations.filter((generation) =>
+      !this.#pool.has(generation) && !this.#parked.has(generation)
+    );
+    const unasked = missing.filter((generation) => !this.#asked.has(generation));
+    if (this.#asked.size + this.#parked.size + unasked.length <= limit) {
+      for (const generation of unasked) {
+        this.#asked.add(generation);
+        this.#ports.requestAdapter(generation);
+      }
     }
-    return here;
+    return missing.length === 0;
   }
 
   #wants(generation: string): boolean {

@@ -1,4 +1,5 @@
 import type { DeviceInfo } from "../core/engine.ts";
+import { WeftError } from "../core/errors.ts";
 import type { ModelConfig } from "../core/model_config.ts";
 import { type Gpu, openGpu, Recorder } from "../gpu/mod.ts";
 import { type Dtype, KernelSet } from "../kernels/mod.ts";
@@ -11,10 +12,10 @@ import {
 import { LoraPool } from "../lora/mod.ts";
 import { Decoder, uploadWeights } from "../model/mod.ts";
 import { BLOCK_SIZE, Scheduler } from "../scheduler/mod.ts";
-import { usableMemory } from "./memory.ts";
+import { defaultKvBytes, defaultPrefillTokens, usableMemory } from "./memory.ts";
 import type { AdapterPool, RunnerPorts } from "./ports.ts";
 import { Runner } from "./runner.ts";
-import { sizeEngine, type Sizing, type SizingOptions } from "./sizing.ts";
+import { sizeEngine, type Sizing, type SizingFacts, type SizingOptions } from "./sizing.ts";
 
 export interface OpenRunnerOptions {
   modelDirectory: string;
@@ -23,9 +24,9 @@ export interface OpenRunnerOptions {
   sizing: SizingOptions;
   maxQueuedRequests: number;
   maxQueuedTokens: number;
-  /** Prompt tokens of a step at most, if not the default. */
-  prefillTokens?: number;
   prefixCache?: boolean;
+  /** Compile every kernel variant before the first request; on unless tests are in a hurry. */
+  warmUp?: boolean;
   onProgress?: (progress: { loadedBytes: number; totalBytes: number }) => void;
 }
 
@@ -40,6 +41,8 @@ export interface OpenRunner {
   dtype: Dtype;
   sizing: Sizing;
   weightBytes: number;
+  /** Bytes of all buffers. */
+  allocatedBytes: number;
   /** Resolves when the device is gone. */
   lost: Promise<GPUDeviceLostInfo>;
   close(): Promise<void>;
@@ -72,24 +75,28 @@ async function assemble(
   { options, ports }: { options: OpenRunnerOptions; ports: RunnerPorts },
 ): Promise<OpenRunner> {
   const { config } = model;
+  if (options.dtype === "f16" && !gpu.hasF16) {
+    throw new WeftError(
+      "unsupported",
+      `Cannot store weights as f16: ${gpu.info.description} has no shader-f16; use --dtype f32`,
+    );
+  }
   const dtype = options.dtype === "auto" ? (gpu.hasF16 ? "f16" : "f32") : options.dtype;
   const kernels = new KernelSet(gpu, dtype);
   const weightBytes = plannedTensors(planWeights(config, model.tensors)).reduce(
     (sum, { rows, cols }) => sum + rows * (cols === null ? 4 : cols * kernels.weightBytes),
     0,
   );
-  const sizing = sizeEngine(options.sizing, {
+  const sizing = await fitToDevice(gpu, options.sizing, {
     config,
     elementBytes: kernels.weightBytes,
     weightBytes,
-    memoryBytes: usableMemory(gpu),
     maxBindingBytes: Math.min(gpu.limits.maxStorageBufferBindingSize, gpu.limits.maxBufferSize),
   });
   const weights = await uploadWeights(kernels, model, {
     onProgress: (loadedBytes) => options.onProgress?.({ loadedBytes, totalBytes: weightBytes }),
   });
-  const { maxBatch, maxModelLen, numBlocks, maxBurst } = sizing;
-  const maxPrefillTokens = options.prefillTokens ?? sizing.maxPrefillTokens;
+  const { maxBatch, maxModelLen, numBlocks, maxBurst, maxPrefillTokens } = sizing;
   const recorder = new Recorder(gpu);
   const uniforms = recorder.uniforms.buffer;
   const pool = new LoraPool(kernels, {
@@ -117,6 +124,7 @@ async function assemble(
     numBlocks,
     maxBurst,
   });
+  if (options.warmUp ?? true) await decoder.warmUp();
   const scheduler = new Scheduler({
     maxBatch,
     maxModelLen,
@@ -127,6 +135,7 @@ async function assemble(
     maxQueuedTokens: options.maxQueuedTokens,
     prefixCache: options.prefixCache ?? true,
   });
+  await throwFault(gpu);
   return {
     runner: new Runner({ decoder, scheduler, pool, fault: gpu.fault }, ports),
     scheduler,
@@ -137,6 +146,7 @@ async function assemble(
     dtype,
     sizing,
     weightBytes,
+    allocatedBytes: gpu.buffers.bytes,
     lost: gpu.device.lost,
     close: async () => {
       await decoder.close();
@@ -144,4 +154,28 @@ async function assemble(
       gpu.device.destroy();
     },
   };
+}
+
+async function fitToDevice(
+  gpu: Gpu,
+  options: SizingOptions,
+  facts: Omit<SizingFacts, "memoryBytes" | "defaultKvBytes" | "defaultPrefillTokens">,
+): Promise<Sizing> {
+  const { gpuMemoryBytes } = options;
+  const kv = gpuMemoryBytes === undefined ? defaultKvBytes(gpu) : Infinity;
+  const size = (memoryBytes: number | null) =>
+    sizeEngine(options, {
+      ...facts,
+      memoryBytes,
+      defaultKvBytes: kv,
+      defaultPrefillTokens: defaultPrefillTokens(gpu),
+    });
+  return size(gpuMemoryBytes ?? await usableMemory(gpu, size(null).totalBytes));
+}
+
+/** Lets the device report what was wrong with anything created so far. */
+async function throwFault(gpu: Gpu): Promise<void> {
+  await gpu.device.queue.onSubmittedWorkDone();
+  const fault = gpu.fault();
+  if (fault) throw fault;
 }

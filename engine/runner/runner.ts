@@ -7,6 +7,7 @@ import type { Scheduler, Sequence, StepPlan } from "../scheduler/mod.ts";
 import { ActiveRequest } from "./active_request.ts";
 import { AdapterGate } from "./adapter_gate.ts";
 import type { AdapterPool, RunnerPorts } from "./ports.ts";
+import { checkRequest } from "./request_check.ts";
 import { buildStep } from "./step_builder.ts";
 
 /** What a runner drives. */
@@ -36,8 +37,10 @@ export class Runner {
 
   /** Queues a request; a refusal is reported through `fail`. */
   submit(request: GenerateRequest): void {
+    const { scheduler, decoder } = this.#parts;
     try {
-      const sequence = this.#parts.scheduler.add({
+      checkRequest(request, decoder.sampling.shape.vocab);
+      const sequence = scheduler.add({
         id: request.id,
         promptTokens: request.promptTokens,
         maxTokens: request.maxTokens,

@@ -1,6 +1,12 @@
-import { type Projection, PROJECTIONS, projectionShape } from "../core/adapter_weights.ts";
+import {
+  MAX_MIXTURE,
+  type Projection,
+  PROJECTIONS,
+  projectionShape,
+} from "../core/adapter_weights.ts";
 import { WeftError } from "../core/errors.ts";
 import type { ModelConfig } from "../core/model_config.ts";
+import { decodeSpans, MAX_BIASES, partsLength } from "../kernels/mod.ts";
 import { BLOCK_SIZE } from "../scheduler/mod.ts";
 
 /** What an operator may ask for; what is left out follows from the model and the memory. */
@@ -10,6 +16,10 @@ export interface SizingOptions {
   kvMemoryBytes?: number;
   maxAdapters?: number;
   maxLoraRank?: number;
+  /** Prompt tokens of a step at most; by the device where left out. */
+  maxPrefillTokens?: number;
+  /** Device memory to stay within; measured where left out. */
+  gpuMemoryBytes?: number;
 }
 
 /** What is there. */
@@ -18,8 +28,11 @@ export interface SizingFacts {
   /** Bytes of a stored weight or cache element. */
   elementBytes: number;
   weightBytes: number;
-  /** Device memory that may be used, or null when the device does not tell. */
+  /** Device memory that may be used, or null for a plan without regard to it. */
   memoryBytes: number | null;
+  /** The KV cache is no larger than this (but for one full context) unless it was asked for. */
+  defaultKvBytes: number;
+  defaultPrefillTokens: number;
   /** The most one storage binding holds. */
   maxBindingBytes: number;
 }
@@ -48,17 +61,18 @@ const DEFAULT_ADAPTERS = 32;
 export const DEFAULT_MAX_LORA_RANK = 64;
 /** Rows an adapter takes on average; most have rank 8 to 16. */
 const ROWS_PER_ADAPTER = 16;
-const MAX_PREFILL_TOKENS = 512;
 const MAX_BURST = 4;
-/** Without knowledge of the device's memory the cache stays within this. */
-const UNKNOWN_MEMORY_KV_BYTES = 4 * 2 ** 30;
+/** Uniforms, read-back and the many small buffers. */
+const FIXED_BYTES = 6 * 2 ** 20;
 
 /**
- * Sizes the engine. Throws WeftError("unsupported") saying what is needed and what is there when the
- * model, or one sequence of `maxModelLen`, does not fit.
+ * Sizes the engine.
+ *
+ * @throws {WeftError} `unsupported`, saying what is needed and what is there, when the model, or one
+ * sequence of `maxModelLen`, does not fit.
  */
 export function sizeEngine(options: SizingOptions, facts: SizingFacts): Sizing {
-  const { config, memoryBytes } = facts;
+  const { config } = facts;
   const maxBatch = options.maxBatch ?? DEFAULT_BATCH;
   const maxModelLen = options.maxModelLen ??
     Math.min(config.maxPositionEmbeddings, DEFAULT_MODEL_LEN);
@@ -68,6 +82,10 @@ export function sizeEngine(options: SizingOptions, facts: SizingFacts): Sizing {
       `Cannot serve contexts of ${maxModelLen} tokens: the model has ${config.maxPositionEmbeddings} positions (--max-model-len)`,
     );
   }
+  const maxPrefillTokens = Math.min(
+    options.maxPrefillTokens ?? facts.defaultPrefillTokens,
+    maxModelLen,
+  );
   const maxAdapters = options.maxAdapters ?? DEFAULT_ADAPTERS;
   const maxLoraRank = options.maxLoraRank ?? DEFAULT_MAX_LORA_RANK;
   const rankRows = rowsThatFit(facts, Math.max(maxAdapters * ROWS_PER_ADAPTER, maxLoraRank));
@@ -79,37 +97,56 @@ export function sizeEngine(options: SizingOptions, facts: SizingFacts): Sizing {
       } holds ${rankRows} rank rows (--max-lora-rank)`,
     );
   }
+  const logitBytes = 4 * maxBatch * config.vocabSize;
+  if (logitBytes > facts.maxBindingBytes) {
+    throw new WeftError(
+      "unsupported",
+      `Cannot run ${maxBatch} sequences at once: their logits need ${
+        bytes(logitBytes)
+      }, a storage binding holds ${bytes(facts.maxBindingBytes)} (--max-batch)`,
+    );
+  }
   const adapterBytes = adapterPoolBytes(facts, rankRows);
   const fixed = facts.weightBytes + adapterBytes +
-    activationBytes(config, { maxBatch, maxModelLen });
+    workingBytes(config, { maxBatch, maxModelLen, maxLoraRank, maxPrefillTokens });
 
-  const blockBytes = 2 * config.numLayers * config.numKvHeads * BLOCK_SIZE * config.headDim *
-    facts.elementBytes;
+  const layerBlockBytes = config.numKvHeads * BLOCK_SIZE * config.headDim * facts.elementBytes;
+  const blockBytes = 2 * config.numLayers * layerBlockBytes;
   const perSequence = Math.ceil(maxModelLen / BLOCK_SIZE);
-  const left = memoryBytes === null ? null : memoryBytes - fixed;
-  const asked = options.kvMemoryBytes ?? Math.min(
-    maxBatch * perSequence * blockBytes,
-    left ?? UNKNOWN_MEMORY_KV_BYTES,
-  );
-  const perBinding = Math.floor(
-    facts.maxBindingBytes /
-      (config.numKvHeads * BLOCK_SIZE * config.headDim * facts.elementBytes),
-  );
+  const context = `one context of ${maxModelLen} tokens needs ${bytes(perSequence * blockBytes)}`;
+  const bindable = Math.floor(facts.maxBindingBytes / layerBlockBytes);
+  if (bindable < perSequence) {
+    throw new WeftError(
+      "unsupported",
+      `Cannot hold the KV cache: ${context}, storage bindings hold ${
+        bytes(bindable * blockBytes)
+      } of it (--max-model-len)`,
+    );
+  }
+  const asked = options.kvMemoryBytes;
+  if (asked !== undefined && asked < perSequence * blockBytes) {
+    throw new WeftError(
+      "unsupported",
+      `Cannot hold the KV cache in ${bytes(asked)}: ${context} (--kv-memory, --max-model-len)`,
+    );
+  }
+  const left = facts.memoryBytes === null ? Infinity : facts.memoryBytes - fixed;
+  const wanted = asked ?? Math.max(facts.defaultKvBytes, perSequence * blockBytes);
   const numBlocks = Math.min(
-    Math.floor(asked / blockBytes),
-    perBinding,
+    Math.floor((asked ?? Math.min(wanted, left)) / blockBytes),
+    bindable,
     maxBatch * perSequence,
   );
-  if (numBlocks < perSequence || (left !== null && numBlocks * blockBytes > left)) {
+  if (numBlocks < perSequence || numBlocks * blockBytes > left) {
     const needed = Math.max(numBlocks, perSequence) * blockBytes;
     throw new WeftError(
       "unsupported",
       `Cannot fit the model: ${bytes(facts.weightBytes)} of weights, ${
         bytes(fixed - facts.weightBytes)
-      } of adapters and activations, and ${
-        bytes(needed)
-      } of KV cache (contexts of ${maxModelLen}) need ${bytes(fixed + needed)}; there is ${
-        memoryBytes === null ? `a KV cache of ${bytes(asked)}` : bytes(memoryBytes)
+      } of adapters and activations, and ${bytes(needed)} of KV cache (${
+        asked === undefined ? `one context of ${maxModelLen} tokens` : "--kv-memory"
+      }) need ${bytes(fixed + needed)}; there is ${
+        bytes(facts.memoryBytes!)
       }. Lower --max-model-len, --max-batch or --max-adapters, or choose --dtype f16`,
     );
   }
@@ -124,20 +161,32 @@ export function sizeEngine(options: SizingOptions, facts: SizingFacts): Sizing {
     rankRows,
     adapterBytes,
     totalBytes: fixed + kvBytes,
-    maxPrefillTokens: Math.min(MAX_PREFILL_TOKENS, maxModelLen),
+    maxPrefillTokens,
     maxBurst: MAX_BURST,
   };
 }
 
-/** f32 activations of a step; see StepBuffers. */
-function activationBytes(
+/** What a step works in: activations, sampling, attention's and adapters' scratch, uniforms. */
+function workingBytes(
   config: ModelConfig,
-  { maxBatch, maxModelLen }: { maxBatch: number; maxModelLen: number },
+  { maxBatch, maxModelLen, maxLoraRank, maxPrefillTokens }: {
+    maxBatch: number;
+    maxModelLen: number;
+    maxLoraRank: number;
+    maxPrefillTokens: number;
+  },
 ): number {
-  const tokens = Math.max(Math.min(MAX_PREFILL_TOKENS, maxModelLen), maxBatch);
-  const width = 2 * config.hiddenSize + 3 * config.intermediateSize +
-    (2 * config.numHeads + 2 * config.numKvHeads) * config.headDim;
-  return 4 * (tokens * width + 2 * maxBatch * config.vocabSize + maxModelLen * config.headDim);
+  const { hiddenSize, intermediateSize, numHeads, numKvHeads, headDim, vocabSize } = config;
+  const tokens = Math.max(maxPrefillTokens, maxBatch);
+  const perToken = 2 * hiddenSize + 3 * intermediateSize + 2 * (numHeads + numKvHeads) * headDim +
+    3 * MAX_MIXTURE * maxLoraRank;
+  const perRow = hiddenSize + 2.1 * vocabSize + maxModelLen / BLOCK_SIZE + MAX_BIASES;
+  const parts = partsLength(config, {
+    tokens: maxBatch,
+    spans: decodeSpans(maxModelLen).spans,
+  });
+  const elements = tokens * perToken + maxBatch * perRow + parts + maxModelLen * headDim;
+  return Math.ceil(4 * elements) + FIXED_BYTES;
 }
 
 function adapterPoolBytes({ config, elementBytes }: SizingFacts, rankRows: number): number {

@@ -38,7 +38,8 @@ export async function encodePrompt(
   { maxModelLen, param }: AdmissionLimits,
 ): Promise<Uint32Array> {
   try {
-    return await encode({ maxTokens: maxModelLen });
+    // One token must be left for the answer.
+    return await encode({ maxTokens: maxModelLen - 1 });
   } catch (cause) {
     const tooLong = cause instanceof WeftError && cause.code === "invalid_request" &&
       cause.param === undefined;

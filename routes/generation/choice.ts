@@ -1,7 +1,7 @@
 import { WeftError } from "../../engine/core/errors.ts";
 import type { GeneratedToken, Timings, TokenEvent } from "../../engine/core/generation.ts";
 import type { Detokenizer } from "../ports.ts";
-import { StopMatcher } from "./stop_matcher.ts";
+import { StopMatcher } from "../../engine/mod.ts";
 
 /** A token whose text has been shown. */
 export interface ShownToken extends GeneratedToken {

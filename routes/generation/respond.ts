@@ -32,14 +32,14 @@ export async function respond(
   const record = c.get("record");
   record.model = fields.model;
   record.stream = fields.stream ?? false;
-  const leave = deps.lifecycle.enter();
-  const client = new AbortController();
+  const ended = new AbortController();
+  const { signal } = ended;
+  const leave = deps.lifecycle.enter((reason) => ended.abort(reason));
   // Tells of some clients that leave before their answer begins; PLATFORM.md, HTTP, says which not.
-  const goAway = () => client.abort(new ClientGone());
+  const goAway = () => ended.abort(new ClientGone());
   const requestSignal = c.req.raw.signal;
   if (requestSignal.aborted) goAway();
   else requestSignal.addEventListener("abort", goAway, { once: true });
-  const signal = AbortSignal.any([client.signal, deps.lifecycle.deadline]);
 
   async function* run(pinned: PinnedMixture): AsyncGenerator<RunEvent, void> {
     try {

@@ -41,10 +41,12 @@ for (const [name, prompt, texts] of PROMPTS) {
 }
 
 Deno.test("n answers to several prompts are numbered prompt by prompt", async () => {
-  const h = createHarness({ engine: { answer: shout } });
+  const h = createHarness({ engine: { answer: shout, cachedTokens: 1 } });
   const body = await (await h.post(PATH, { model: "demo", prompt: ["a", "b"], n: 2 })).json();
   assert.deepEqual(body.choices.map((c: Json) => c.text), ["A", "A", "B", "B"]);
   assert.equal(body.usage.prompt_tokens, 2);
+  // Each prompt counts once, however many answers read it.
+  assert.equal(body.usage.prompt_tokens_details.cached_tokens, 2);
 });
 
 Deno.test("16 tokens are generated where nothing is said", async () => {

@@ -233,6 +233,16 @@ Deno.test("an error in mid-stream is an error event, and nothing follows it", as
   await settled(h);
 });
 
+Deno.test("when one answer fails, those that wait are not waited for", async () => {
+  const error = new WeftError("overloaded", "Full");
+  const delayMs = ({ id }: { id: string }) => id.endsWith("-0") ? 0 : 60_000;
+  const h = createHarness({ engine: { delayMs, fail: { at: 0, error } } });
+  const startedAt = performance.now();
+  await errorOf(await h.post(PATH, chat({ n: 3 })), 429);
+  assert.ok(performance.now() - startedAt < 5000);
+  await settled(h);
+});
+
 Deno.test("a fault of ours is 500; its words stay in the log", async () => {
   const h = createHarness({ engine: { fail: { at: 1, error: new TypeError("secret detail") } } });
   const response = await h.post(PATH, chat(), { "x-request-id": "abc" });

@@ -9,7 +9,7 @@ export interface FakeEngineOptions {
   /** Tokens per event. */
   burst?: number;
   /** Waited before each event, in milliseconds; 0 still gives way to other tasks. */
-  delayMs?: number;
+  delayMs?: number | ((request: GenerateRequest) => number);
   /** Thrown in place of the event with this number, counted from 0 ("started"). */
   fail?: { at: number; error: Error };
   maxModelLen?: number;
@@ -53,7 +53,7 @@ export class FakeEngine implements Engine {
       let count = 0;
       const events = this.#script(request, { burst, cachedTokens });
       for (const event of events) {
-        await pause(delayMs, signal);
+        await pause(typeof delayMs === "number" ? delayMs : delayMs(request), signal);
         if (this.#lossError !== null) throw this.#lossError;
         if (fail?.at === count) throw fail.error;
         if (signal.aborted) {

@@ -32,7 +32,7 @@ export class FakeAdapters implements AdapterCatalog {
 
   get(name: string): AdapterEntry | undefined {
     if (!this.generations.has(name)) return undefined;
-    return { name, source: `adapters/${name}`, created: 1_700_000_000 };
+    return { name, location: `adapters/${name}` };
   }
 
   async acquire(name: string): Promise<AdapterLease> {

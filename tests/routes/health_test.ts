@@ -20,7 +20,7 @@ Deno.test("the models list has the base first and adapters under it", async () =
   assert.deepEqual(body.data[1], {
     id: "sql",
     object: "model",
-    created: 1_700_000_000,
+    created: 1_800_000_000,
     owned_by: "weft",
     root: "adapters/sql",
     parent: "demo",

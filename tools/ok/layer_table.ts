@@ -27,6 +27,7 @@ export const OUTER_IMPORTS: Record<string, readonly string[]> = {
     "server",
     "signals",
     "banner",
+    "progress",
     "routes",
     "engine/mod",
     "adapters",

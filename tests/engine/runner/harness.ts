@@ -1,26 +1,13 @@
 import { WeftError } from "../../../engine/core/errors.ts";
 import type { AdapterWeights } from "../../../engine/core/adapter_weights.ts";
-import type {
-  GeneratedToken,
-  GenerateRequest,
-  SamplingParams,
-  TokenEvent,
+import {
+  type GeneratedToken,
+  type GenerateRequest,
+  GREEDY,
+  type TokenEvent,
 } from "../../../engine/core/generation.ts";
 import { type OpenRunner, openRunner } from "../../../engine/runner/open_runner.ts";
 import type { SizingOptions } from "../../../engine/runner/sizing.ts";
-
-export const GREEDY: SamplingParams = {
-  temperature: 0,
-  topK: 0,
-  topP: 1,
-  minP: 0,
-  repetitionPenalty: 1,
-  frequencyPenalty: 0,
-  presencePenalty: 0,
-  logitBias: new Map(),
-  seed: 0,
-  logprobs: null,
-};
 
 /** What became of a request. */
 export interface Outcome {
@@ -34,6 +21,8 @@ export interface Outcome {
 /** A runner on the real device, with adapters served from memory. */
 export interface TestRunner extends OpenRunner {
   outcomes: Map<string, Outcome>;
+  /** Generations asked for, in order. */
+  asked: string[];
   submit(request: Partial<GenerateRequest> & { id: string; promptTokens: Uint32Array }): void;
   /** Steps until nothing is left. */
   drain(): Promise<void>;
@@ -47,18 +36,28 @@ export async function withRunner(
     sizing?: SizingOptions;
     prefillTokens?: number;
     prefixCache?: boolean;
+    maxQueuedRequests?: number;
+    maxQueuedTokens?: number;
+    /** Generations whose request goes unanswered: the test answers it itself, or never. */
+    withheld?: ReadonlySet<string>;
   },
   body: (test: TestRunner) => Promise<void>,
 ): Promise<void> {
   const outcomes = new Map<string, Outcome>();
+  const asked: string[] = [];
   const opened = await openRunner({
     modelDirectory,
     dtype: options.dtype ?? "f32",
-    sizing: { maxBatch: 8, maxModelLen: 256, ...options.sizing },
-    maxQueuedRequests: 1000,
-    maxQueuedTokens: 1e6,
-    prefillTokens: options.prefillTokens,
+    sizing: {
+      maxBatch: 8,
+      maxModelLen: 256,
+      maxPrefillTokens: options.prefillTokens ?? 512,
+      ...options.sizing,
+    },
+    maxQueuedRequests: options.maxQueuedRequests ?? 1000,
+    maxQueuedTokens: options.maxQueuedTokens ?? 1e6,
     prefixCache: options.prefixCache,
+    warmUp: false,
   }, {
     now: () => performance.now(),
     emit: (id, event) => {
@@ -73,8 +72,10 @@ export async function withRunner(
     fail: (id, error) => {
       outcomes.get(id)!.error = error;
     },
-    requestAdapter: (generation) =>
+    requestAdapter: (generation) => {
+      asked.push(generation);
       queueMicrotask(() => {
+        if (options.withheld?.has(generation)) return;
         const weights = options.adapters?.get(generation);
         if (weights) opened.runner.adapterArrived(weights);
         else {
@@ -83,11 +84,13 @@ export async function withRunner(
             new WeftError("bad_adapter", `Cannot load adapter ${generation}: it is not here`),
           );
         }
-      }),
+      });
+    },
   });
   const test: TestRunner = {
     ...opened,
     outcomes,
+    asked,
     submit: (request) => {
       outcomes.set(request.id, {
         events: [],

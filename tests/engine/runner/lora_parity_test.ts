@@ -1,56 +1,6 @@
 import assert from "node:assert/strict";
-import { parsePeftAdapter } from "../../../adapters/peft/mod.ts";
-import type { AdapterWeights } from "../../../engine/core/adapter_weights.ts";
-import type { Mixture } from "../../../engine/core/generation.ts";
-import { openModelDirectory } from "../../../engine/loader/mod.ts";
 import { type TestRunner, withRunner } from "./harness.ts";
-
-const MODELS = new URL("../../fixtures/models/", import.meta.url).pathname;
-
-/** What tools/fixtures/lora.py computed with PyTorch and PEFT's `cat` in float32. */
-interface Expected {
-  base: string;
-  adapters: string[];
-  rows: {
-    mixture: { adapter: string; weight: number }[];
-    prompt: number[];
-    logits: number[];
-    greedy: number[];
-  }[];
-}
-
-interface Fixture {
-  base: string;
-  adapters: Map<string, AdapterWeights>;
-  rows: { mixture: Mixture; prompt: Uint32Array; logits: number[]; greedy: number[] }[];
-}
-
-async function readFixture(): Promise<Fixture> {
-  const expected: Expected = JSON.parse(await Deno.readTextFile(`${MODELS}lora/expected.json`));
-  const base = `${MODELS}${expected.base}`;
-  using model = await openModelDirectory(base);
-  const byName = new Map<string, AdapterWeights>();
-  for (const name of expected.adapters) {
-    const directory = `${MODELS}lora/${name}/`;
-    const files = {
-      config: await Deno.readFile(`${directory}adapter_config.json`),
-      weights: await Deno.readFile(`${directory}adapter_model.safetensors`),
-    };
-    byName.set(name, await parsePeftAdapter(files, { model: model.config, maxRank: 64 }));
-  }
-  return {
-    base,
-    adapters: new Map([...byName.values()].map((weights) => [weights.generation, weights])),
-    rows: expected.rows.map((row) => ({
-      ...row,
-      prompt: Uint32Array.from(row.prompt),
-      mixture: row.mixture.map(({ adapter, weight }) => ({
-        generation: byName.get(adapter)!.generation,
-        weight,
-      })),
-    })),
-  };
-}
+import { type LoraFixture, readLoraFixture } from "./lora_fixture.ts";
 
 function worstDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
   assert.equal(a.length, b.length);
@@ -60,7 +10,7 @@ function worstDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
 }
 
 /** Brings every adapter to the GPU, so that requests that follow start in one step. */
-async function warm(test: TestRunner, rows: Fixture["rows"]): Promise<void> {
+async function warm(test: TestRunner, rows: LoraFixture["rows"]): Promise<void> {
   for (const [i, { mixture }] of rows.entries()) {
     test.submit({ id: `warm ${i}`, promptTokens: Uint32Array.of(1), mixture, maxTokens: 1 });
   }
@@ -69,7 +19,7 @@ async function warm(test: TestRunner, rows: Fixture["rows"]): Promise<void> {
 
 for (const [dtype, tolerance] of [["f32", 1e-3], ["f16", 2e-2]] as const) {
   Deno.test(`every row of a mixed batch in ${dtype} has PEFT's logits, and its solo run's bits`, async () => {
-    const { base, adapters, rows } = await readFixture();
+    const { base, adapters, rows } = await readLoraFixture();
     await withRunner(base, { dtype, adapters, prefixCache: false }, async (test) => {
       await warm(test, rows);
       const steps = test.scheduler.stats.steps;
@@ -93,7 +43,7 @@ for (const [dtype, tolerance] of [["f32", 1e-3], ["f16", 2e-2]] as const) {
 }
 
 Deno.test("a batch of mixtures in f32 draws PEFT's greedy tokens, and each row its own alone", async () => {
-  const { base, adapters, rows } = await readFixture();
+  const { base, adapters, rows } = await readLoraFixture();
   await withRunner(base, { adapters }, async (test) => {
     for (const [i, { prompt, mixture, greedy }] of rows.entries()) {
       test.submit({ id: `${i}`, promptTokens: prompt, mixture, maxTokens: greedy.length });

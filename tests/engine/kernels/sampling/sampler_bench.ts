@@ -1,4 +1,4 @@
-import type { SamplingParams } from "../../../../engine/core/generation.ts";
+import { GREEDY, type SamplingParams } from "../../../../engine/core/generation.ts";
 import {
   decodeRow,
   Logprobs,
@@ -10,18 +10,7 @@ import {
 import { KernelSet } from "../../../../engine/kernels/variants.ts";
 import type { Bench } from "../harness.ts";
 
-export const PLAIN: SamplingParams = {
-  temperature: 1,
-  topK: 0,
-  topP: 1,
-  minP: 0,
-  repetitionPenalty: 1,
-  frequencyPenalty: 0,
-  presencePenalty: 0,
-  logitBias: new Map(),
-  seed: 1,
-  logprobs: null,
-};
+export const PLAIN: SamplingParams = { ...GREEDY, temperature: 1, seed: 1 };
 
 /** One row of a sampling test. */
 export interface RowSetup {

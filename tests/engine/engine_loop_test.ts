@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { WeftError } from "../../engine/core/errors.ts";
+import { EngineLoop } from "../../engine/engine_loop.ts";
+import type { FromWorker } from "../../engine/protocol.ts";
+import { captureDevice } from "./captured_device.ts";
+import { GREEDY } from "../../engine/core/generation.ts";
+
+const MODEL = new URL("../fixtures/models/llama", import.meta.url).pathname;
+
+const REQUEST = {
+  id: "it",
+  promptTokens: Uint32Array.of(1, 2, 3),
+  maxTokens: 400,
+  mixture: [],
+  sampling: GREEDY,
+  stopTokens: [],
+  pauseTokens: [],
+};
+
+async function open() {
+  const sent: FromWorker[] = [];
+  const { result: loop, device } = await captureDevice(() =>
+    EngineLoop.open(
+      { modelDirectory: MODEL, dtype: "f32", maxBatch: 4 },
+      (message) => sent.push(message),
+    )
+  );
+  return { loop, device, sent };
+}
+
+function lastStats(sent: readonly FromWorker[]) {
+  const steps = sent.filter((message) => message.kind === "step");
+  return steps.at(-1)!.stats;
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  const deadline = performance.now() + 10_000;
+  while (!holds()) {
+    assert.ok(performance.now() < deadline, "it did not happen within 10 s");
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}
+
+for (const moment of ["idle", "running"] as const) {
+  Deno.test(`the loop ends with device_lost when the device is lost while ${moment}`, async () => {
+    const { loop, device, sent } = await open();
+    const ended = loop.run().then(() => null, (error) => error);
+    if (moment === "running") {
+      loop.handle({ kind: "generate", request: REQUEST });
+      await until(() => sent.filter(({ kind }) => kind === "step").length > 3);
+    }
+    device.destroy();
+    const error = await ended;
+    assert.ok(error instanceof WeftError, `${error}`);
+    assert.equal(error.code, "device_lost");
+    assert.match(error.message, /The GPU device is lost/);
+    await new Promise((resolve) => setTimeout(resolve, 50)); // for maps still pending
+  });
+}
+
+Deno.test("the statistics tell of waiting requests before anything comes of them, and of rest at the end", async () => {
+  const { loop, sent } = await open();
+  const ended = loop.run();
+  loop.handle({
+    kind: "generate",
+    request: { ...REQUEST, mixture: [{ generation: "a", weight: 1 }] },
+  });
+  await until(() => sent.some(({ kind }) => kind === "need_adapter"));
+  await until(() => sent.some(({ kind }) => kind === "step"));
+  assert.equal(lastStats(sent).waiting, 1);
+  loop.handle({ kind: "abort", id: "it" });
+  await until(() => lastStats(sent).waiting === 0);
+
+  loop.handle({ kind: "generate", request: REQUEST });
+  await until(() => lastStats(sent).running === 1);
+  loop.handle({ kind: "abort", id: "it" });
+  await until(() => lastStats(sent).running === 0);
+  const { waiting, waitingTokens, kvUsage, pinnedAdapters } = lastStats(sent);
+  assert.deepEqual({ waiting, waitingTokens, kvUsage, pinnedAdapters }, {
+    waiting: 0,
+    waitingTokens: 0,
+    kvUsage: 0,
+    pinnedAdapters: [],
+  });
+  const passes = sent.length;
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  assert.equal(sent.length, passes, "an idle loop goes on reporting");
+  loop.handle({ kind: "close" });
+  await ended;
+});
