@@ -32,7 +32,7 @@ Deno.test("keys, request ids, probes and metrics on the real server", async (t) 
       const health = await (await fetch(`${url}/health`)).json();
       assert.equal(health.status, "ready");
       assert.equal(health.model, server.base);
-      assert.equal(health.limits.max_model_len, 2048);
+      assert.equal(health.limits.max_model_len, server.maxModelLen);
       assert.equal(health.running, 0);
     });
 

@@ -95,6 +95,8 @@ export interface TestServer {
   /** The base model's name, and its adapters'. */
   base: string;
   adapters: string[];
+  /** Its context, in tokens. */
+  maxModelLen: number;
   post(path: string, body: unknown, init?: RequestInit): Promise<Response>;
   /** The values of /metrics without labels. */
   metrics(): Promise<Map<string, number>>;
@@ -117,7 +119,8 @@ export async function startServer({ flags = [], apiKey = "none" }: ServerOptions
     throw withLog(error, process);
   }
   const client = new OpenAI({ baseURL: `${url}/v1`, apiKey, maxRetries: 0 });
-  const [base, ...adapters] = (await client.models.list()).data.map(({ id }) => id);
+  const { data: models }: { data: Json[] } = await client.models.list();
+  const [base, ...adapters]: string[] = models.map(({ id }) => id);
   async function metrics(): Promise<Map<string, number>> {
     const page = await (await fetch(`${url}/metrics`)).text();
     return new Map(
@@ -142,6 +145,7 @@ export async function startServer({ flags = [], apiKey = "none" }: ServerOptions
     client,
     base,
     adapters,
+    maxModelLen: models[0].max_model_len,
     metrics,
     until,
     idle: () => until((metrics) => BUSY.every((name) => metrics.get(name) === 0)),

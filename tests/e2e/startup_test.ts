@@ -54,7 +54,7 @@ Deno.test("a model that is not there or no good ends the start with code 1", asy
     await Deno.truncate(join(directory, "model.safetensors"), 100_000);
     await assertFails(start, 1, /safetensors/);
     await assertFails(["--adapters", join(directory, "none")], 1, /adapter directory/);
-    await assertFails(["--max-model-len", "4096"], 1, /4096.*--max-model-len/);
+    await assertFails(["--max-model-len", "65536"], 1, /65536.*--max-model-len/);
   } finally {
     await Deno.remove(directory, { recursive: true });
   }

@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { stepsOf, type TestServer, withServer } from "./server_process.ts";
+
+/** Where the README's server is; the tests' is elsewhere. */
+const README_URL = "http://127.0.0.1:8000";
+
+/** How each language of a code block is run, with the code on stdin. */
+const RUNNERS: Record<string, string[]> = {
+  sh: ["sh"],
+  ts: [Deno.execPath(), "run", "--no-prompt", "--allow-env", "--allow-net=127.0.0.1", "-"],
+  python: ["python3", "-"],
+};
+
+const readme = await Deno.readTextFile("README.md");
+const [, section] = /^## Ask it something\n(.*?)^## /ms.exec(readme) ?? [];
+const snippets = [...(section ?? "").matchAll(/^```(\w+)\n(.*?)^```$/gms)]
+  .map(([, language, code]) => ({ language, code }));
+
+Deno.test("the README's snippets and the line the server prints get answers", async (t) => {
+  assert.deepEqual(snippets.map(({ language }) => language), Object.keys(RUNNERS));
+  const step = stepsOf(t);
+  // The examples set no limit; a model that never ends its answer shall not take minutes.
+  await withServer({ flags: ["--max-model-len", "128"] }, async (server) => {
+    for (const { language, code } of snippets) {
+      await step(`${language}, from the README`, async () => {
+        assert.ok(code.includes(README_URL));
+        const output = await pipe(RUNNERS[language], code.replaceAll(README_URL, server.url));
+        assertAnswers(server, output);
+      }, {
+        // Nothing else here needs Python, so its client may be missing.
+        ignore: language === "python" && !await succeeds("python3", ["-c", "import openai"]),
+      });
+    }
+
+    await step("curl, as the server prints it", async () => {
+      const [, line] = /^Try +(curl .*)/ms.exec(server.process.stdout)!;
+      const output = await pipe(["sh"], line);
+      assert.match(output, /^data: \{.*\[DONE\]\n\n$/s);
+      assertAnswers(server, output);
+    });
+  });
+});
+
+/** The snippet printed something, and the server took its request. */
+function assertAnswers(server: TestServer, output: string): void {
+  assert.notEqual(output.trim(), "");
+  const line = server.process.logs().findLast(({ path }) => path === "/v1/chat/completions");
+  assert.equal(line?.status, 200, `${JSON.stringify(line)}\n${output}`);
+  assert.ok(line.completion_tokens > 0);
+}
+
+/** What a program prints that reads `input`; it must succeed. */
+async function pipe([program, ...args]: string[], input: string): Promise<string> {
+  const options = { args, stdin: "piped", stdout: "piped", stderr: "piped" } as const;
+  const child = new Deno.Command(program, options).spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(input));
+  await writer.close();
+  const { success, stdout, stderr } = await child.output();
+  assert.ok(success, new TextDecoder().decode(stderr));
+  return new TextDecoder().decode(stdout);
+}
+
+async function succeeds(program: string, args: string[]): Promise<boolean> {
+  try {
+    return (await new Deno.Command(program, { args, stdout: "null", stderr: "null" }).output())
+      .success;
+  } catch {
+    return false;
+  }
+}
