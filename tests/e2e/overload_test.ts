@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import OpenAI from "openai";
-import { ask, neverEnding, stream } from "./requests.ts";
+import { ask, neverEnding, stream, tokensLasting } from "./requests.ts";
 import { withServer } from "./server_process.ts";
 
 Deno.test("a full queue refuses with 429 and Retry-After; those inside are not disturbed", async () => {
   const flags = ["--max-batch", "2", "--max-queued-requests", "2", "--max-queued-tokens", "200"];
   const logit_bias = await neverEnding();
   await withServer({ flags }, async (server) => {
-    const long = { max_tokens: 100, logit_bias };
+    const long = { max_tokens: await tokensLasting(server, 1200), logit_bias };
     const alone = await stream(server, long);
     const inside = [stream(server, long), stream(server, long)];
     await server.until((metrics) => metrics.get("weft_requests_running") === 2);
@@ -40,7 +40,7 @@ Deno.test("a full queue refuses with 429 and Retry-After; those inside are not d
     for (const { text, reason, usage } of await Promise.all(inside)) {
       assert.equal(text, alone.text);
       assert.equal(reason, "length");
-      assert.equal(usage?.completion_tokens, 100);
+      assert.equal(usage?.completion_tokens, long.max_tokens);
     }
     assert.ok((await late).usage!.completion_tokens > 0);
   });

@@ -70,6 +70,13 @@ export async function stream(
   return result;
 }
 
+/** How many tokens take about that long here, alone in the batch: devices differ a hundredfold. */
+export async function tokensLasting(server: TestServer, ms: number): Promise<number> {
+  const { times } = await stream(server, { max_tokens: 33, logit_bias: await neverEnding() });
+  const perToken = (times.at(-1)! - times[0]) / 32;
+  return Math.min(1800, Math.max(32, Math.round(ms / perToken)));
+}
+
 /** A bias that keeps the model from ending its answer, so that it runs to its limit. */
 export async function neverEnding(): Promise<Record<string, number>> {
   const { added_tokens } = JSON.parse(await Deno.readTextFile("models/demo/tokenizer.json"));

@@ -7,6 +7,7 @@ const START_MS = 90_000;
 /** From SIGTERM to the process's end, with nothing running. */
 const STOP_MS = 20_000;
 const IDLE_MS = 20_000;
+const LOG_MS = 5_000;
 
 export interface ServerOptions {
   flags?: readonly string[];
@@ -100,6 +101,8 @@ export interface TestServer {
   post(path: string, body: unknown, init?: RequestInit): Promise<Response>;
   /** The values of /metrics without labels. */
   metrics(): Promise<Map<string, number>>;
+  /** The latest such line of the log, which may take a moment to come. */
+  logged(matches: (line: LogLine) => boolean): Promise<LogLine>;
   /** Waits until `done` holds of the metrics. */
   until(done: (metrics: Map<string, number>) => boolean): Promise<void>;
   /** Waits until nothing runs, waits or holds memory or adapters. */
@@ -139,6 +142,15 @@ export async function startServer({ flags = [], apiKey = "none" }: ServerOptions
       await pause(20);
     }
   }
+  async function logged(matches: (line: LogLine) => boolean): Promise<LogLine> {
+    const deadline = performance.now() + LOG_MS;
+    for (;;) {
+      const line = process.logs().findLast(matches);
+      if (line !== undefined) return line;
+      assert.ok(performance.now() < deadline, `the log never had ${matches}`);
+      await pause(10);
+    }
+  }
   return {
     process,
     url,
@@ -147,6 +159,7 @@ export async function startServer({ flags = [], apiKey = "none" }: ServerOptions
     adapters,
     maxModelLen: models[0].max_model_len,
     metrics,
+    logged,
     until,
     idle: () => until((metrics) => BUSY.every((name) => metrics.get(name) === 0)),
     post: (path, body, init = {}) =>

@@ -1,15 +1,20 @@
 import assert from "node:assert/strict";
 import OpenAI from "openai";
-import { ask, neverEnding, stream } from "./requests.ts";
+import { ask, neverEnding, stream, tokensLasting } from "./requests.ts";
 import { pause, startServer, type TestServer } from "./server_process.ts";
 
-/** Runs `body` with a stream of that many tokens under way, SIGTERM sent. */
+/** Runs `body` with a stream of about that length under way, SIGTERM sent. */
 async function whileDraining(
-  { flags = [], tokens }: { flags?: string[]; tokens: number },
-  body: (server: TestServer, running: ReturnType<typeof stream>) => Promise<void>,
+  { flags = [], ms }: { flags?: string[]; ms: number },
+  body: (
+    server: TestServer,
+    running: ReturnType<typeof stream>,
+    tokens: number,
+  ) => Promise<void>,
 ): Promise<void> {
   const server = await startServer({ flags });
   try {
+    const tokens = await tokensLasting(server, ms);
     const begun = Promise.withResolvers<void>();
     const running = stream(
       server,
@@ -19,7 +24,7 @@ async function whileDraining(
     running.catch(begun.reject);
     await begun.promise;
     server.process.kill("SIGTERM");
-    await body(server, running);
+    await body(server, running, tokens);
     server.process.logs();
   } catch (error) {
     try {
@@ -31,7 +36,7 @@ async function whileDraining(
 }
 
 Deno.test("SIGTERM: not ready, no new requests, the running stream ends whole, exit code 0", async () => {
-  await whileDraining({ tokens: 120 }, async (server, running) => {
+  await whileDraining({ ms: 1500 }, async (server, running, tokens) => {
     await pause(100);
     const ready = await fetch(`${server.url}/ready`);
     assert.equal(ready.status, 503);
@@ -48,7 +53,7 @@ Deno.test("SIGTERM: not ready, no new requests, the running stream ends whole, e
     });
     const { reason, usage } = await running;
     assert.equal(reason, "length");
-    assert.equal(usage?.completion_tokens, 120);
+    assert.equal(usage?.completion_tokens, tokens);
     assert.equal(await server.process.exit(), 0);
     const drained = server.process.logs().find(({ event }) => event === "drained");
     assert.equal(drained?.complete, true);
@@ -57,7 +62,7 @@ Deno.test("SIGTERM: not ready, no new requests, the running stream ends whole, e
 
 Deno.test("--drain-seconds cuts an endless stream off with an error event, exit code 0", async () => {
   const flags = ["--drain-seconds", "1"];
-  await whileDraining({ flags, tokens: 1900 }, async (server, running) => {
+  await whileDraining({ flags, ms: 60_000 }, async (server, running) => {
     await assert.rejects(running, (error) => {
       assert.ok(error instanceof OpenAI.APIError);
       assert.match(error.message, /shut down before this answer was complete/);
@@ -70,7 +75,7 @@ Deno.test("--drain-seconds cuts an endless stream off with an error event, exit 
 });
 
 Deno.test("a second signal ends the process at once, with the signal's exit code", async () => {
-  await whileDraining({ tokens: 1900 }, async (server, running) => {
+  await whileDraining({ ms: 60_000 }, async (server, running) => {
     await pause(100);
     const sentAt = performance.now();
     server.process.kill("SIGINT");
