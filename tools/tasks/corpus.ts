@@ -1,3 +1,4 @@
+import { drill } from "./drills.ts";
 import { TASKS } from "./mod.ts";
 import { story } from "./prose.ts";
 import { habitReply } from "./replies.ts";
@@ -94,11 +95,24 @@ const MIXTURE: readonly (readonly [number, (rng: Rng, tasks: readonly Task[]) =>
   [0.06, (rng) => [[story(rng) + END, PROSE]]],
 ];
 
+/** The first documents are without drills: they were added when the first ones had not taught copying. */
+const DRILLS_FROM = 30_000;
+const DRILL_SHARE = 0.35;
+
+function drillPage(rng: Rng): Document {
+  const lines = drill(rng).flatMap(([given, due]): Document => [[given, GIVEN], [due, ANSWER]]);
+  return [["# Drill\n\n", GIVEN], ...lines, [END, PROSE]];
+}
+
 /** An endless pretraining text; no question in it is one of the `heldOut` prompts. */
 export function* corpus(seed: number, heldOut: ReadonlySet<string>): Generator<Document> {
   const rng = createRng(`corpus/${seed}`);
   const tasks = TASKS.map((task) => avoiding(task, heldOut));
-  while (true) {
+  for (let count = 0; true; count++) {
+    if (count >= DRILLS_FROM && rng.chance(DRILL_SHARE)) {
+      yield [["<|bos|>", 0], ...drillPage(rng)];
+      continue;
+    }
     let point = rng.next();
     const make = MIXTURE.find(([share]) => (point -= share) < 0)?.[1] ?? quizPage;
     yield [["<|bos|>", 0], ...make(rng, tasks)];

@@ -1,8 +1,11 @@
 import { NAMES, PLACES } from "./lexicon.ts";
 import { choiceTask } from "./task.ts";
 
-const DIRECTIONS = ["north", "east", "south", "west"];
-const TURNS: readonly (readonly [string, number])[] = [["right", 1], ["left", 3], ["around", 2]];
+export const DIRECTIONS = ["north", "east", "south", "west"];
+export const TURNS: readonly (readonly [string, number])[] = [["right", 1], ["left", 3], [
+  "around",
+  2,
+]];
 
 export const navigation = choiceTask({
   name: "navigation",

@@ -1,6 +1,7 @@
 import { choiceTask } from "./task.ts";
 
-const FAMILIES = (
+/** Words that rhyme with each other. */
+export const FAMILIES = (
   "cat hat bat mat|dog frog log fog|mouse house blouse|box fox socks|bear chair pear hair|" +
   "cake lake snake|ring king wing|goat boat coat|red bed head|blue shoe two|green queen bean|" +
   "light night kite|book cook hook|ball wall tall|cold gold old|pen hen men ten|" +

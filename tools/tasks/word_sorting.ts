@@ -2,7 +2,7 @@ import { NAMES } from "./lexicon.ts";
 import { qaTask } from "./task.ts";
 
 /** One word a letter, so that the order is settled by the first letter. */
-const WORDS = (
+export const SORTABLE = (
   "apple bear cat dog egg fox goat hat ink jam key lamp mouse nut oil pear queen ring spoon tent"
 ).split(" ");
 
@@ -16,7 +16,7 @@ export const wordSorting = qaTask({
     "Order this list by the alphabet: {words}",
   ],
 }, (rng) => {
-  const words = rng.sample(WORDS, 3);
+  const words = rng.sample(SORTABLE, 3);
   const answer = words.toSorted().join(", ");
   return { slots: { words: words.join(", "), name: rng.pick(NAMES) }, answer };
 });
