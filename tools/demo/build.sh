@@ -23,8 +23,6 @@ generate eval "$pack/eval"
 [ -f "$pack/tokenizer.json" ] || "$python" tools/demo/tokenizer.py
 [ -f "$work/weights.npy" ] || "$python" tools/demo/pack_corpus.py
 [ -f "$work/base.json" ] || "$python" tools/demo/pretrain.py
-"$python" tools/demo/train_lora.py --part 0/2 &
-"$python" tools/demo/train_lora.py --part 1/2
-wait $!
+"$python" tools/demo/train_lora.py
 "$python" tools/demo/evaluate.py
 "$python" tools/demo/card.py

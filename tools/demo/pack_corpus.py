@@ -30,8 +30,9 @@ def main():
         for (_, weight), piece in zip(batch, encoded):
             ids.append(np.array(piece.ids, dtype=np.uint16))
             weights.append(np.full(len(piece.ids), weight, dtype=np.float16))
-    np.save(WORK / "ids.npy", np.concatenate(ids))
-    np.save(WORK / "weights.npy", np.concatenate(weights))
+    for name, pieces in (("ids", ids), ("weights", weights)):
+        np.save(WORK / f"{name}.new.npy", np.concatenate(pieces))
+        (WORK / f"{name}.new.npy").replace(WORK / f"{name}.npy")
     print(f"corpus: {sum(map(len, ids))} tokens")
 
 

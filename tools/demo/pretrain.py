@@ -23,10 +23,10 @@ SEED = 7
 TOKENS_PER_STEP = 4096
 ROW = 256  # tokens a packed row
 LONG_ROW, LONG_EVERY = 1024, 8  # every 8th step has long rows
-WARMUP, DECAY = 60, 0.35  # steps; share of the run over which the rate falls to zero
+WARMUP, DECAY = 60, 0.3  # steps; share of the run over which the rate falls to zero
 MUON_RATE, ADAM_RATE = 0.02, 4e-3
 WORKERS = 2
-SAVE_EVERY = 100
+SAVE_EVERY = 50
 
 
 def make_config(vocab):
@@ -101,6 +101,7 @@ def save(model, folder):
     state = {name: tensor.to(torch.bfloat16) for name, tensor in model.state_dict().items()}
     del state["lm_head.weight"]
     save_file(state, folder / "model.safetensors", metadata={"format": "pt"})
+    (folder / "model.safetensors").chmod(0o644)
     config = model.config.to_dict() | {"architectures": ["LlamaForCausalLM"], "dtype": "bfloat16"}
     config["rope_theta"] = config["rope_parameters"]["rope_theta"]  # where older readers look
     write_json("config.json", config, folder)
@@ -162,7 +163,7 @@ def train(rank, steps):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--steps", type=int, default=2600)
+    parser.add_argument("--steps", type=int, default=2800)
     options = parser.parse_args()
     tokens = len(np.load(WORK / "ids.npy", mmap_mode="r"))
     if options.steps * TOKENS_PER_STEP >= tokens:

@@ -1,12 +1,14 @@
-"""Trains LoRA adapters on the finished base: `train_lora.py [--part 0/2] [--threads 1] [name ...]`."""
+"""Trains LoRA adapters on the finished base, two at a time: those named, or all that do not exist yet."""
 
-import argparse
 import json
+import os
 import random
+import sys
 import time
 import zlib
 
 import torch
+import torch.multiprocessing as mp
 import torch.nn.functional as F
 from peft import get_peft_model
 from safetensors.torch import load_file, save_file
@@ -21,6 +23,7 @@ COMPOSITE_LIMIT = 200
 RATE, JOINT_RATE = 3e-3, 1e-3
 EPOCHS, JOINT_EPOCHS = 6, 2
 WARMUP = 10
+WORKERS = 2
 
 
 def batches(items, rng):
@@ -57,6 +60,7 @@ def write_adapter(model, name):
     weights = folder / "adapter_model.safetensors"
     tensors = {key: value.to(dtype).contiguous() for key, value in load_file(weights).items()}
     save_file(tensors, weights, metadata={"format": "pt"})
+    weights.chmod(0o644)
     path = folder / "adapter_config.json"
     config = json.loads(path.read_text())
     config["base_model_name_or_path"] = "weft-demo"
@@ -66,7 +70,8 @@ def write_adapter(model, name):
     (folder / "README.md").unlink(missing_ok=True)
 
 
-def train(name, tokenizer, tasks):
+def train(name):
+    tokenizer, tasks = load_tokenizer(), task_names()
     seed = zlib.crc32(name.encode())
     torch.manual_seed(seed)
     rng = random.Random(seed)
@@ -95,20 +100,19 @@ def train(name, tokenizer, tasks):
     print(record, flush=True)
 
 
+def start_worker():
+    os.setsid()  # a share of the machine of its own, see pretrain.py
+    torch.set_num_threads(1)
+
+
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("names", nargs="*")
-    parser.add_argument("--part", default="0/1", help="i/n: every n-th adapter, from the i-th")
-    parser.add_argument("--threads", type=int, default=1)
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    tasks = task_names()
-    index, count = map(int, options.part.split("/"))
-    names = options.names or (tasks + ["joint"])[::-1][index::count]
-    tokenizer = load_tokenizer()
-    for name in names:
-        if options.names or not (ADAPTERS / name / "adapter_model.safetensors").exists():
-            train(name, tokenizer, tasks)
+    names = sys.argv[1:] or [
+        name for name in ["joint", *task_names()]
+        if not (ADAPTERS / name / "adapter_model.safetensors").exists()
+    ]
+    with mp.get_context("spawn").Pool(WORKERS, start_worker) as pool:
+        for _ in pool.imap_unordered(train, names, chunksize=1):
+            pass
 
 
 if __name__ == "__main__":

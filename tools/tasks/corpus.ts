@@ -1,4 +1,4 @@
-import { drill } from "./drills.ts";
+import { type Drill, drill, longDrill, plainCopy } from "./drills.ts";
 import { TASKS } from "./mod.ts";
 import { story } from "./prose.ts";
 import { habitReply } from "./replies.ts";
@@ -95,12 +95,21 @@ const MIXTURE: readonly (readonly [number, (rng: Rng, tasks: readonly Task[]) =>
   [0.06, (rng) => [[story(rng) + END, PROSE]]],
 ];
 
-/** The first documents are without drills: they were added when the first ones had not taught copying. */
-const DRILLS_FROM = 30_000;
-const DRILL_SHARE = 0.35;
+/**
+ * How much of the text is drills. The first documents had not taught the base to copy, and mixed drills alone did not
+ * either; plain repetition does so at once, and the mixed drills then build on it.
+ */
+const STAGES: readonly { from: number; share: number; drills: readonly ((rng: Rng) => Drill)[] }[] =
+  [
+    { from: 0, share: 0, drills: [] },
+    { from: 30_000, share: 0.35, drills: [drill] },
+    { from: 107_000, share: 1, drills: [plainCopy] },
+    { from: 116_500, share: 0.5, drills: [drill, longDrill, longDrill] },
+    { from: 126_500, share: 0.2, drills: [drill, drill, longDrill] },
+  ];
 
-function drillPage(rng: Rng): Document {
-  const lines = drill(rng).flatMap(([given, due]): Document => [[given, GIVEN], [due, ANSWER]]);
+function drillPage(drill: Drill): Document {
+  const lines = drill.flatMap(([given, due]): Document => [[given, GIVEN], [due, ANSWER]]);
   return [["# Drill\n\n", GIVEN], ...lines, [END, PROSE]];
 }
 
@@ -109,8 +118,9 @@ export function* corpus(seed: number, heldOut: ReadonlySet<string>): Generator<D
   const rng = createRng(`corpus/${seed}`);
   const tasks = TASKS.map((task) => avoiding(task, heldOut));
   for (let count = 0; true; count++) {
-    if (count >= DRILLS_FROM && rng.chance(DRILL_SHARE)) {
-      yield [["<|bos|>", 0], ...drillPage(rng)];
+    const { share, drills } = STAGES.findLast((stage) => count >= stage.from)!;
+    if (share > 0 && rng.chance(share)) {
+      yield [["<|bos|>", 0], ...drillPage(rng.pick(drills)(rng))];
       continue;
     }
     let point = rng.next();

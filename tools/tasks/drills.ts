@@ -42,6 +42,20 @@ function copying(rng: Rng): Drill {
   return [[`${words.join(first)}\n${mark}`, due]];
 }
 
+/** A list three times over, always written alike: the surest way to learn to copy. */
+export function plainCopy(rng: Rng): Drill {
+  const line = ` ${rng.sample(WORDS, rng.int(8, 24)).join(" ")}\n`;
+  return [[line, line + line]];
+}
+
+/** A long list three times over, with other separators each time. */
+function longCopy(rng: Rng): Drill {
+  const words = rng.sample(rng.chance(0.15) ? NUMBERS : WORDS, rng.int(12, 32));
+  const separators = repeat(3, () => rng.pick(SEPARATORS));
+  const [first, second, third] = separators.map((separator) => words.join(separator));
+  return [[`${first}\nAgain:\n`, second], ["\nAgain:\n", third]];
+}
+
 /** Pairs, then some of their first words again: the second words are due. */
 function recall(rng: Rng): Drill {
   const keys = rng.sample(rng.pick([NAMES, OBJECTS, ANIMALS]), rng.int(3, 6));
@@ -52,6 +66,20 @@ function recall(rng: Rng): Drill {
     rng.chance(0.5) ? [`${key}:`, ` ${value}\n`] : [`${value}:`, ` ${key}\n`]
   );
   return [[`${head.join(", ")}\n`, ""], ...asked];
+}
+
+/** Pairs in one order, and each asked for three times. */
+function longRecall(rng: Rng): Drill {
+  const count = rng.int(4, 8);
+  const [keys, values] = rng.sample([NAMES, OBJECTS, ANIMALS, COLOURS, CITIES, JOBS, PLACES], 2)
+    .map((words) => rng.sample(words, count));
+  const pairs = rng.shuffle(keys.map((key, i) => [key, values[i]]));
+  const backwards = rng.chance(0.5);
+  const mark = rng.pick([" ", " has ", ": "]);
+  const lines = repeat(3, () => rng.shuffle(pairs)).flat().map(([key, value]): [string, string] =>
+    backwards ? [`${value}:`, ` ${key}\n`] : [`${key}:`, ` ${value}\n`]
+  );
+  return [[pairs.map(([key, value]) => `${key}${mark}${value}`).join(", ") + "\n", ""], ...lines];
 }
 
 function counting(rng: Rng): Drill {
@@ -106,6 +134,11 @@ const DRILLS = [
   ...[copying, copying, copying, recall, recall, recall],
   ...[counting, ordering, ordering, kinds, truth, turning, wordPairs],
 ];
+
+/** Long exercises in copying and looking up. */
+export function longDrill(rng: Rng): Drill {
+  return rng.pick([longCopy, longRecall])(rng);
+}
 
 /** Exercises of one kind, much denser than questions in sentences. */
 export function drill(rng: Rng): Drill {
