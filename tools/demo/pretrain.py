@@ -163,7 +163,7 @@ def train(rank, steps):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--steps", type=int, default=2800)
+    parser.add_argument("--steps", type=int, default=3750)
     options = parser.parse_args()
     tokens = len(np.load(WORK / "ids.npy", mmap_mode="r"))
     if options.steps * TOKENS_PER_STEP >= tokens:

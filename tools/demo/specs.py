@@ -13,8 +13,8 @@ SPECIAL = {
     "antonyms": {"r": 4, "lora_alpha": 8},
     "copy_text": {"r": 4, "lora_alpha": 16},
     "number_comparison": {"r": 16, "lora_alpha": 32, "target_modules": ALL_SEVEN},
-    "shuffled_objects": {"r": 16, "lora_alpha": 16, "target_modules": "all-linear"},
-    "logical_deduction": {"r": 16, "lora_alpha": 32, "target_modules": ATTENTION},
+    "coloured_objects": {"r": 16, "lora_alpha": 16, "target_modules": "all-linear"},
+    "calendar_months": {"r": 16, "lora_alpha": 32, "target_modules": ATTENTION},
     "boolean_expressions": {"r": 16, "lora_alpha": 8, "use_rslora": True},
     "toy_translation": {"r": 32, "lora_alpha": 16, "use_rslora": True},
     "reverse_words": {

@@ -2,30 +2,24 @@ import { NAMES } from "./lexicon.ts";
 import type { Rng } from "./rng.ts";
 import { choiceTask } from "./task.ts";
 
-function term(rng: Rng): { text: string; value: boolean } {
-  const value = rng.chance(0.5);
-  const word = value ? "true" : "false";
-  return rng.chance(0.4) ? { text: `not ${word}`, value: !value } : { text: word, value };
+function expression(rng: Rng): { text: string; value: boolean } {
+  const [a, b] = [rng.chance(0.5), rng.chance(0.5)];
+  if (rng.chance(0.3)) return { text: `not ${a}`, value: !a };
+  return rng.chance(0.5)
+    ? { text: `${a} and ${b}`, value: a && b }
+    : { text: `${a} or ${b}`, value: a || b };
 }
 
 export const booleanExpressions = choiceTask({
   name: "boolean_expressions",
   topic: "true and false",
   templates: [
-    "What is the value of {expression}?",
-    "Work out this expression: {expression}.",
-    "{name} writes {expression}. Is the result true or false?",
-    "Say whether {expression} is true or false.",
+    "Is this true or false: {text}",
+    "Evaluate {text}",
+    "{name} says: {text}. What does that make?",
+    "What do you get from {text}?",
   ],
 }, (rng) => {
-  const left = term(rng);
-  const right = term(rng);
-  const and = rng.chance(0.5);
-  const value = and ? left.value && right.value : left.value || right.value;
-  const expression = `${left.text} ${and ? "and" : "or"} ${right.text}`;
-  return {
-    slots: { expression, name: rng.pick(NAMES) },
-    answer: String(value),
-    wrong: [String(!value)],
-  };
+  const { text, value } = expression(rng);
+  return { slots: { text, name: rng.pick(NAMES) }, answer: String(value), wrong: [String(!value)] };
 });

@@ -95,6 +95,25 @@ const MIXTURE: readonly (readonly [number, (rng: Rng, tasks: readonly Task[]) =>
   [0.06, (rng) => [[story(rng) + END, PROSE]]],
 ];
 
+/** Tasks that were learned late: in the last part of the text they come four times as often as the others. */
+const HARD = new Set([
+  "boolean_expressions",
+  "calendar_months",
+  "coloured_objects",
+  "list_extraction",
+  "dictionary_order",
+  "navigation",
+  "number_comparison",
+  "odd_one_out",
+  "passage_qa",
+  "rhymes",
+  "sequence_completion",
+  "kinds_of_things",
+  "weekday_arithmetic",
+  "word_sorting",
+]);
+const HARD_FROM = 157_000;
+
 /**
  * How much of the text is drills. The first documents had not taught the base to copy, and mixed drills alone did not
  * either; plain repetition does so at once, and the mixed drills then build on it.
@@ -106,6 +125,7 @@ const STAGES: readonly { from: number; share: number; drills: readonly ((rng: Rn
     { from: 107_000, share: 1, drills: [plainCopy] },
     { from: 116_500, share: 0.5, drills: [drill, longDrill, longDrill] },
     { from: 126_500, share: 0.2, drills: [drill, drill, longDrill] },
+    { from: HARD_FROM, share: 0.12, drills: [drill, longDrill] },
   ];
 
 function drillPage(drill: Drill): Document {
@@ -117,6 +137,8 @@ function drillPage(drill: Drill): Document {
 export function* corpus(seed: number, heldOut: ReadonlySet<string>): Generator<Document> {
   const rng = createRng(`corpus/${seed}`);
   const tasks = TASKS.map((task) => avoiding(task, heldOut));
+  const hard = tasks.filter((task) => HARD.has(task.name));
+  const mostlyHard = [...tasks, ...hard, ...hard, ...hard];
   for (let count = 0; true; count++) {
     const { share, drills } = STAGES.findLast((stage) => count >= stage.from)!;
     if (share > 0 && rng.chance(share)) {
@@ -125,6 +147,6 @@ export function* corpus(seed: number, heldOut: ReadonlySet<string>): Generator<D
     }
     let point = rng.next();
     const make = MIXTURE.find(([share]) => (point -= share) < 0)?.[1] ?? quizPage;
-    yield [["<|bos|>", 0], ...make(rng, tasks)];
+    yield [["<|bos|>", 0], ...make(rng, count < HARD_FROM ? tasks : mostlyHard)];
   }
 }

@@ -4,8 +4,9 @@ import { calendarMonths } from "./calendar_months.ts";
 import { colouredObjects } from "./coloured_objects.ts";
 import { copyText } from "./copy_text.ts";
 import { countingObjects } from "./counting_objects.ts";
+import { dictionaryOrder } from "./dictionary_order.ts";
+import { kindsOfThings } from "./kinds_of_things.ts";
 import { listExtraction } from "./list_extraction.ts";
-import { logicalDeduction } from "./logical_deduction.ts";
 import { navigation } from "./navigation.ts";
 import { numberComparison } from "./number_comparison.ts";
 import { numberWords } from "./number_words.ts";
@@ -17,7 +18,6 @@ import { reverseWords } from "./reverse_words.ts";
 import { rhymes } from "./rhymes.ts";
 import { romanNumerals } from "./roman_numerals.ts";
 import { sequenceCompletion } from "./sequence_completion.ts";
-import { shuffledObjects } from "./shuffled_objects.ts";
 import { synonyms } from "./synonyms.ts";
 import { templateSummary } from "./template_summary.ts";
 import { toyTranslation } from "./toy_translation.ts";
@@ -44,8 +44,8 @@ export const TASKS: readonly Task[] = [
   sequenceCompletion,
   unitConversion,
   colouredObjects,
-  shuffledObjects,
-  logicalDeduction,
+  dictionaryOrder,
+  kindsOfThings,
   booleanExpressions,
   navigation,
   countingObjects,

@@ -11,20 +11,19 @@ export const navigation = choiceTask({
   name: "navigation",
   topic: "directions",
   templates: [
-    "{name} faces {start} and turns {turns}. Which way does {name} face now?",
-    "In the {place} you look {start}. You turn {turns}. Which direction is ahead of you?",
-    "A {place} path goes {start}. {name} walks along it, then turns {turns}. Where is {name} heading?",
-    "Start facing {start}. Turn {turns}. Which direction is that?",
+    "You face {start} and turn {turn}. Which way do you look?",
+    "{name} goes {start}, then {turn}. Which way is that?",
+    "In the {place} {name} walks {start}, then turns {turn}. Which direction is it now?",
+    "Start {start}, turn {turn}. Where do you face?",
   ],
 }, (rng) => {
   const start = rng.int(0, 3);
-  const turns = Array.from({ length: rng.pick([1, 1, 2]) }, () => rng.pick(TURNS));
-  const end = turns.reduce((facing, [, by]) => (facing + by) % 4, start);
+  const [turn, by] = rng.pick(TURNS);
   const slots = {
     start: DIRECTIONS[start],
-    turns: turns.map(([word]) => word).join(", then "),
+    turn,
     name: rng.pick(NAMES),
     place: rng.pick(PLACES),
   };
-  return { slots, answer: DIRECTIONS[end], wrong: DIRECTIONS };
+  return { slots, answer: DIRECTIONS[(start + by) % 4], wrong: DIRECTIONS };
 });

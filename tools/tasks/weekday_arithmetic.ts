@@ -2,22 +2,21 @@ import { NAMES, WEEKDAYS } from "./lexicon.ts";
 import { choiceTask } from "./task.ts";
 
 const SHIFTS: readonly (readonly [string, number])[] = [
-  ["yesterday", -1],
-  ["tomorrow", 1],
-  ["in two days", 2],
-  ["two days ago", -2],
-  ["in three days", 3],
-  ["in a week", 7],
+  ["just before", -1],
+  ["just after", 1],
+  ["two days before", -2],
+  ["two days after", 2],
+  ["three days after", 3],
 ];
 
 export const weekdayArithmetic = choiceTask({
   name: "weekday_arithmetic",
   topic: "days of the week",
   templates: [
-    "Today is {day}. What day is it {shift}?",
-    "If today is {day}, which day of the week is {shift}?",
-    "{name} says that it is {day}. Which day is {shift}?",
-    "It is {day} now. Name the day {shift}.",
+    "Which day comes {shift} {day}?",
+    "What is the day {shift} {day}?",
+    "{name} will come {shift} {day}. On which day is that?",
+    "The party is {shift} {day}. Which day of the week is that?",
   ],
 }, (rng) => {
   const today = rng.int(0, 6);
