@@ -3,6 +3,7 @@
 import json
 
 import torch
+import torch.multiprocessing as mp
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
@@ -12,6 +13,7 @@ from paths import ADAPTERS, PACK, WORK, write_json
 from scores import answers, score, sentence_score
 from specs import COMPOSITES, task_names
 
+WORKERS = 2
 BRIEF = {"role": "system", "content": "Give only the answer."}
 
 
@@ -27,35 +29,31 @@ def ask(model, tokenizer, examples, system=()):
     return answers(model, tokenizer, [[*system, *example["messages"]] for example in examples])
 
 
-def evaluate_tasks(tokenizer, base, joint):
-    rows = []
-    for name in task_names():
-        examples = read("test", name)
-        row = {
-            "task": name,
-            "kind": "choice" if "choices" in examples[0] else "qa",
-            "base": score(ask(base, tokenizer, examples), examples),
-            "base_brief": score(ask(base, tokenizer, examples, [BRIEF]), examples),
-            "own": score(ask(load_adapter(name), tokenizer, examples), examples),
-            "joint": score(ask(joint, tokenizer, examples), examples),
-        }
-        print(name, *(row[key]["exact"] for key in ("base", "base_brief", "own", "joint")), flush=True)
-        rows.append(row)
-    return rows
+def evaluate_task(name):
+    tokenizer, base = load_tokenizer(), load_base()
+    examples = read("test", name)
+    row = {
+        "task": name,
+        "kind": "choice" if "choices" in examples[0] else "qa",
+        "base": score(ask(base, tokenizer, examples), examples),
+        "base_brief": score(ask(base, tokenizer, examples, [BRIEF]), examples),
+        "own": score(ask(load_adapter(name), tokenizer, examples), examples),
+        "joint": score(ask(load_adapter("joint"), tokenizer, examples), examples),
+    }
+    print(name, *(row[key]["exact"] for key in ("base", "base_brief", "own", "joint")), flush=True)
+    return row
 
 
-def evaluate_composites(tokenizer, base, joint):
-    rows = []
-    for name in COMPOSITES:
-        examples = read("test", name)
-        row = {"file": name}
-        for key, model in (("base", base), ("joint", joint)):
-            replies = ask(model, tokenizer, examples)
-            row[key] = score(replies, examples) | {"sentences": sentence_score(replies, examples)}
-        row["mixture"] = mixture_scores(load_base(), tokenizer, examples)
-        print(row, flush=True)
-        rows.append(row)
-    return rows
+def evaluate_composite(name):
+    tokenizer = load_tokenizer()
+    examples = read("test", name)
+    row = {"file": name}
+    for key, model in (("base", load_base()), ("joint", load_adapter("joint"))):
+        replies = ask(model, tokenizer, examples)
+        row[key] = score(replies, examples) | {"sentences": sentence_score(replies, examples)}
+    row["mixture"] = mixture_scores(load_base(), tokenizer, examples)
+    print(row, flush=True)
+    return row
 
 
 def mean(rows, system, measure):
@@ -84,15 +82,15 @@ def training():
 
 
 def main():
-    tokenizer = load_tokenizer()
-    base, joint = load_base(), load_adapter("joint")
-    tasks = evaluate_tasks(tokenizer, base, joint)
-    results = {
-        "summary": summary(tasks),
-        "composites": evaluate_composites(tokenizer, base, joint),
-        "tasks": tasks,
-        "training": training(),
-    }
+    with mp.get_context("spawn").Pool(WORKERS, torch.set_num_threads, (1,)) as pool:
+        composites = pool.map_async(evaluate_composite, COMPOSITES, chunksize=1)
+        tasks = pool.map(evaluate_task, task_names(), chunksize=1)
+        results = {
+            "summary": summary(tasks),
+            "composites": composites.get(),
+            "tasks": tasks,
+            "training": training(),
+        }
     write_json("results.json", results)
     print(results["summary"])
 

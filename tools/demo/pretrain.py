@@ -102,9 +102,15 @@ def save(model, folder):
     del state["lm_head.weight"]
     save_file(state, folder / "model.safetensors", metadata={"format": "pt"})
     (folder / "model.safetensors").chmod(0o644)
-    config = model.config.to_dict() | {"architectures": ["LlamaForCausalLM"], "dtype": "bfloat16"}
-    config["rope_theta"] = config["rope_parameters"]["rope_theta"]  # where older readers look
-    write_json("config.json", config, folder)
+    save_config(model.config, folder)
+
+
+def save_config(config, folder):
+    config.architectures, config.dtype = ["LlamaForCausalLM"], torch.bfloat16
+    config.save_pretrained(folder)
+    written = json.loads((folder / "config.json").read_text())
+    written["rope_theta"] = written["rope_parameters"]["rope_theta"]  # where older readers look
+    write_json("config.json", written, folder)
 
 
 def load(model, optimizers, rank):
