@@ -14,9 +14,8 @@ export function banner({ info, modelName, adapters, url, locked }: BannerOptions
   const { device, dtype, maxModelLen, maxBatch } = info;
   const gpu = device.description || [device.vendor, device.architecture].join(" ").trim() || "?";
   const names = adapters.slice(0, 3).join(", ") + (adapters.length > 3 ? ", …" : "");
-  const tryModel = adapters[0] ?? modelName;
   const body = JSON.stringify({
-    model: tryModel,
+    model: modelName,
     messages: [{ role: "user", content: "Hello!" }],
     stream: true,
   });
