@@ -26,4 +26,4 @@ generate eval "$pack/eval"
 "$python" tools/demo/train_lora.py
 "$python" tools/demo/evaluate.py
 "$python" tools/demo/card.py
-deno fmt --quiet --line-width 100 "$pack/README.md"
+deno fmt --quiet --no-config --line-width 100 "$pack/README.md"
