@@ -1,21 +1,22 @@
 /** Starts the server: reads the configuration, makes the parts, wires them, serves until told to stop. */
 import { AdapterStore, directoryCatalogue } from "./adapters/mod.ts";
-import { banner } from "./banner.ts";
 import { type Config, readConfig, VERSION } from "./config.ts";
 import type { Engine } from "./engine/core/engine.ts";
 import { messageOf, WeftError } from "./engine/core/errors.ts";
 import { loadTokenizer, resolveModel, startEngine } from "./engine/mod.ts";
-import { type Progress, progressOf } from "./progress.ts";
 import {
+  banner,
   createApp,
   createLogger,
   createMetrics,
   Lifecycle,
   type Logger,
   MAX_BODY_BYTES,
+  type Progress,
+  progressOf,
+  serve,
+  stopOnSignals,
 } from "./routes/mod.ts";
-import { serve } from "./server.ts";
-import { stopOnSignals } from "./signals.ts";
 
 /** Downloaded models; the one place `deno task start` may write to. */
 const MODEL_CACHE = ".weft/models";

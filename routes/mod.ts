@@ -1,4 +1,4 @@
-/** The HTTP API: OpenAI's endpoints, probes and metrics, over an engine, a tokenizer and adapters. */
+/** The HTTP API over an engine, a tokenizer and adapters, and the process that serves it. */
 export { createApp } from "./app.ts";
 export { Lifecycle, type LifecycleState } from "./lifecycle.ts";
 export { MAX_BODY_BYTES } from "./limits.ts";
@@ -23,3 +23,7 @@ export type {
   RouteSettings,
   TextTokenizer,
 } from "./ports.ts";
+export { banner, type BannerOptions } from "./process/banner.ts";
+export { type Progress, progressOf } from "./process/progress.ts";
+export { serve, type ServeOptions } from "./process/server.ts";
+export { stopOnSignals } from "./process/signals.ts";

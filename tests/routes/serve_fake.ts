@@ -1,6 +1,6 @@
 /** A server over the fake engine in a process of its own, for tests of signals. Prints its URL. */
-import { serve } from "../../server.ts";
-import { stopOnSignals } from "../../signals.ts";
+import { serve } from "../../routes/process/server.ts";
+import { stopOnSignals } from "../../routes/process/signals.ts";
 import { createHarness } from "./harness.ts";
 
 const { app, engine, lifecycle, logger } = createHarness({

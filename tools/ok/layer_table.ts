@@ -22,19 +22,7 @@ export const ENGINE_LAYERS: readonly (readonly string[])[] = [
 
 /** What the areas outside the engine import. */
 export const OUTER_IMPORTS: Record<string, readonly string[]> = {
-  main: [
-    "config",
-    "server",
-    "signals",
-    "banner",
-    "progress",
-    "routes",
-    "engine/mod",
-    "adapters",
-    "engine/core",
-  ],
-  server: ["routes", "engine/core"],
-  banner: ["engine/core"],
+  main: ["config", "routes", "engine/mod", "adapters", "engine/core"],
   routes: ["engine/mod", "adapters", "engine/core"],
   adapters: ["engine/core"],
   config: ["config_values", "routes", "engine/core"],

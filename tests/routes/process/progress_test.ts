@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { progressOf } from "../progress.ts";
+import { progressOf } from "../../../routes/process/progress.ts";
 
 function watch(isTerminal: boolean) {
   const texts: string[] = [];

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import OpenAI from "openai";
-import { serve } from "../server.ts";
-import { bytesOf } from "./routes/byte_tokenizer.ts";
-import { DEFAULT_ANSWER, type FakeEngineOptions } from "./routes/fake_engine.ts";
-import { createHarness, type Harness, settled } from "./routes/harness.ts";
+import { serve } from "../../../routes/process/server.ts";
+import { bytesOf } from "../byte_tokenizer.ts";
+import { DEFAULT_ANSWER, type FakeEngineOptions } from "../fake_engine.ts";
+import { createHarness, type Harness, settled } from "../harness.ts";
 
 interface Running extends Harness {
   url: string;
@@ -303,7 +303,7 @@ Deno.test("a device lost while draining still gives exit code 1", async () => {
 
 for (const [signals, code] of [[["SIGTERM"], 0], [["SIGTERM", "SIGINT"], 130]] as const) {
   Deno.test(`a process that gets ${signals.join(" and ")} exits with ${code}`, async () => {
-    const script = new URL("./routes/serve_fake.ts", import.meta.url).pathname;
+    const script = new URL("../serve_fake.ts", import.meta.url).pathname;
     const child = new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", script],
       stdout: "piped",

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { banner } from "../banner.ts";
-import { createHarness } from "./routes/harness.ts";
+import { banner } from "../../../routes/process/banner.ts";
+import { createHarness } from "../harness.ts";
 
 Deno.test("the banner's line to try is a request the server answers", async () => {
   const h = createHarness();

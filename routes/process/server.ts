@@ -1,6 +1,7 @@
-import type { Engine } from "./engine/core/engine.ts";
-import { messageOf, WeftError } from "./engine/core/errors.ts";
-import type { Lifecycle, Logger } from "./routes/mod.ts";
+import type { Engine } from "../../engine/core/engine.ts";
+import { messageOf, WeftError } from "../../engine/core/errors.ts";
+import type { Lifecycle } from "../lifecycle.ts";
+import type { Logger } from "../logger.ts";
 
 export interface ServeOptions {
   /** Answers requests: an app's `fetch`. */

@@ -1,4 +1,4 @@
-import type { EngineInfo } from "./engine/core/engine.ts";
+import type { EngineInfo } from "../../engine/core/engine.ts";
 
 export interface BannerOptions {
   info: EngineInfo;
