@@ -97,6 +97,8 @@ export class EngineLoop {
       case "close":
         this.#closing = true;
     }
+    // Refusals and ends need no step to be told.
+    if (this.#outcomes.length > 0) this.#report();
     this.#messages++;
     this.#wake?.();
   }

@@ -3,7 +3,7 @@
  * a status. Then it begins: Deno tells of a client that left only while it is being answered
  * (PLATFORM.md, HTTP).
  */
-export const PATIENCE_MS = 1000;
+export const PATIENCE_MS = 3000;
 
 /** Whether the promise is fulfilled within the time. Throws what it throws within it. */
 export async function isFulfilledWithin(ms: number, promise: Promise<unknown>): Promise<boolean> {

@@ -7,9 +7,15 @@ Deno.test("a full queue refuses with 429 and Retry-After; those inside are not d
   const flags = ["--max-batch", "2", "--max-queued-requests", "2", "--max-queued-tokens", "200"];
   const logit_bias = await neverEnding();
   await withServer({ flags }, async (server) => {
-    const long = { max_tokens: await tokensLasting(server, 1200), logit_bias };
+    // Long enough to look around on a busy machine while the first two run.
+    const long = { max_tokens: await tokensLasting(server, 6000), logit_bias };
     const alone = await stream(server, long);
-    const inside = [stream(server, long), stream(server, long)];
+    const inside = [start(), start()];
+    function start() {
+      const answer = stream(server, long);
+      answer.catch(() => {}); // Awaited at the end; should the test fail before, that is the news.
+      return answer;
+    }
     await server.until((metrics) => metrics.get("weft_requests_running") === 2);
 
     await assert.rejects(
@@ -19,7 +25,7 @@ Deno.test("a full queue refuses with 429 and Retry-After; those inside are not d
     );
     await server.until((metrics) => metrics.get("weft_requests_waiting") === 0);
 
-    inside.push(stream(server, long), stream(server, long));
+    inside.push(start(), start());
     await server.until((metrics) => metrics.get("weft_requests_waiting") === 2);
     for (const streamed of [false, true]) {
       await assert.rejects(() => streamed ? stream(server) : ask(server), (error) => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import OpenAI from "openai";
+import { PATIENCE_MS } from "../../../routes/patience.ts";
 import { serve } from "../../../routes/process/server.ts";
 import { bytesOf } from "../byte_tokenizer.ts";
 import { DEFAULT_ANSWER, type FakeEngineOptions } from "../fake_engine.ts";
@@ -193,7 +194,8 @@ Deno.test("a client whose body came late and who leaves without an answer frees 
       }
       assert.equal(running.engine.running.size, 1);
       connection.close();
-      for (let i = 0; i < 150 && running.engine.running.size > 0; i++) {
+      const tries = (PATIENCE_MS + 1000) / 10;
+      for (let i = 0; i < tries && running.engine.running.size > 0; i++) {
         await new Promise((resolve) => setTimeout(resolve, 10));
       }
       await settled(running);
@@ -204,8 +206,9 @@ Deno.test("a client whose body came late and who leaves without an answer frees 
 });
 
 Deno.test("a whole answer that fails late breaks the connection", async () => {
-  const fail = { at: 60, error: new Error("boom") };
-  await withServer({ engine: { answer: endless, delayMs: 20, fail } }, async (running) => {
+  const delayMs = 20;
+  const fail = { at: (PATIENCE_MS + 500) / delayMs, error: new Error("boom") };
+  await withServer({ engine: { answer: endless, delayMs, fail } }, async (running) => {
     await assert.rejects(
       () => running.client.chat.completions.create({ model: "demo", messages: MESSAGES }),
       /reading a body/,
