@@ -71,31 +71,24 @@ export class Kernel {
       layout: this.#layout,
       entries,
     });
-    return new BoundKernel(this.#name, this.#pipeline, group, params);
+    return new BoundKernel(this.#pipeline, group, params);
   }
 }
 
 /** A kernel with its buffers: what a step records. */
 export class BoundKernel {
-  readonly #name: string;
   readonly #pipeline: GPUComputePipeline;
   readonly #group: GPUBindGroup;
   readonly #params: readonly ParamField[];
 
   constructor(
-    name: string,
     pipeline: GPUComputePipeline,
     group: GPUBindGroup,
     params: readonly ParamField[],
   ) {
-    this.#name = name;
     this.#pipeline = pipeline;
     this.#group = group;
     this.#params = params;
-  }
-
-  get name(): string {
-    return this.#name;
   }
 
   /** Records one dispatch; an empty grid records nothing. */

@@ -7,16 +7,10 @@ export class Recorder {
   readonly #device: GPUDevice;
   #encoder: GPUCommandEncoder | null = null;
   #pass: GPUComputePassEncoder | null = null;
-  #dispatches = 0;
 
   constructor(gpu: Gpu, options: { maxDispatches?: number } = {}) {
     this.#device = gpu.device;
     this.uniforms = new UniformArena(gpu, options.maxDispatches ?? 16384);
-  }
-
-  /** Dispatches recorded since the last submission. */
-  get dispatches(): number {
-    return this.#dispatches;
   }
 
   run(
@@ -32,7 +26,6 @@ export class Recorder {
     this.#pass.setPipeline(pipeline);
     this.#pass.setBindGroup(0, group, offset < 0 ? [] : [offset]);
     this.#pass.dispatchWorkgroups(x, y, z);
-    this.#dispatches++;
   }
 
   /** Records a copy of the first `bytes` of `source` to `offset`, after everything recorded so far. */
@@ -51,7 +44,6 @@ export class Recorder {
     this.uniforms.flush();
     if (this.#encoder) this.#device.queue.submit([this.#encoder.finish()]);
     this.#encoder = null;
-    this.#dispatches = 0;
   }
 
   #endPass(): void {

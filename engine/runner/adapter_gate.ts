@@ -28,10 +28,6 @@ export class AdapterGate {
     this.#ports = ports;
   }
 
-  get waiting(): number {
-    return this.#waiting.size;
-  }
-
   add(active: ActiveRequest): void {
     if (!active.ready) this.#waiting.add(active);
   }

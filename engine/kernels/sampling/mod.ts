@@ -8,5 +8,5 @@ export {
   TOKEN_FAILED,
   TOKEN_NOTHING,
 } from "./row_params.ts";
-export { Sample, type SampleStep, samplingConstants } from "./sample.ts";
+export { Sample, type SampleStep } from "./sample.ts";
 export { SamplingBuffers, type SamplingShape } from "./sampling_buffers.ts";
