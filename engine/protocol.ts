@@ -21,6 +21,7 @@ export interface ErrorMessage {
   code: ErrorCode;
   message: string;
   param?: string;
+  reason?: string;
   retryAfterSeconds?: number;
 }
 
@@ -51,11 +52,11 @@ export type Outcome =
 
 export function toErrorMessage(error: unknown): ErrorMessage {
   if (!(error instanceof WeftError)) return { code: "internal", message: messageOf(error) };
-  const { code, message, param, retryAfterSeconds } = error;
-  return { code, message, param, retryAfterSeconds };
+  const { code, message, param, reason, retryAfterSeconds } = error;
+  return { code, message, param, reason, retryAfterSeconds };
 }
 
 export function fromErrorMessage(error: ErrorMessage): WeftError {
-  const { param, retryAfterSeconds } = error;
-  return new WeftError(error.code, error.message, { param, retryAfterSeconds });
+  const { code, message, ...options } = error;
+  return new WeftError(code, message, options);
 }

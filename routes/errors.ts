@@ -13,20 +13,16 @@ export interface ErrorBody {
 
 /** Facts of an error that only the HTTP API knows. */
 export interface ApiErrorOptions extends WeftErrorOptions {
-  /** `error.code` in the envelope, where OpenAI's clients expect a certain one. */
-  reason?: string;
   /** A status that no ErrorCode stands for (405, 415). */
   status?: ContentfulStatusCode;
 }
 
 /** A WeftError that a route throws about the request itself. */
 export class ApiError extends WeftError {
-  readonly reason?: string;
   readonly status?: ContentfulStatusCode;
 
   constructor(code: ErrorCode, message: string, options: ApiErrorOptions = {}) {
     super(code, message, options);
-    this.reason = options.reason;
     this.status = options.status;
   }
 }
@@ -44,7 +40,9 @@ interface Mapping {
 const MAPPINGS: Record<ErrorCode, Mapping> = {
   invalid_request: { status: 400, type: "invalid_request_error", reason: null },
   unauthorized: { status: 401, type: "authentication_error", reason: "invalid_api_key" },
+  forbidden: { status: 403, type: "permission_error", reason: "forbidden" },
   not_found: { status: 404, type: "invalid_request_error", reason: "not_found" },
+  conflict: { status: 409, type: "invalid_request_error", reason: "conflict" },
   too_large: { status: 413, type: "invalid_request_error", reason: "request_too_large" },
   unsupported: { status: 422, type: "invalid_request_error", reason: "unsupported" },
   overloaded: { status: 429, type: "rate_limit_error", reason: "overloaded" },
@@ -58,8 +56,10 @@ const MAPPINGS: Record<ErrorCode, Mapping> = {
     reason: "not_implemented",
     permanent: true,
   },
+  origin_failed: { status: 502, type: "server_error", reason: "origin_failed" },
   unavailable: { status: 503, type: "server_error", reason: "unavailable" },
   device_lost: { status: 503, type: "server_error", reason: "device_lost" },
+  origin_timeout: { status: 504, type: "server_error", reason: "origin_timeout" },
 };
 
 /** Seconds to wait that `Retry-After` names where the error itself names none. */
@@ -100,7 +100,7 @@ export function replyTo(thrown: unknown, requestId: string): ErrorReply {
         message: error.message,
         type: mapping.type,
         param: error.param ?? null,
-        code: api?.reason ?? mapping.reason,
+        code: error.reason ?? mapping.reason,
       },
     },
     headers,

@@ -2,7 +2,9 @@
 export type ErrorCode =
   | "invalid_request"
   | "unauthorized"
+  | "forbidden"
   | "not_found"
+  | "conflict"
   | "too_large"
   | "unsupported"
   | "overloaded"
@@ -10,6 +12,8 @@ export type ErrorCode =
   | "not_implemented"
   | "bad_model"
   | "bad_adapter"
+  | "origin_failed"
+  | "origin_timeout"
   | "device_lost"
   | "internal";
 
@@ -17,6 +21,8 @@ export type ErrorCode =
 export interface WeftErrorOptions extends ErrorOptions {
   /** The request field at fault, in the API's spelling (`max_tokens`, `messages[0].role`). */
   param?: string;
+  /** A stable name of the exact cause, finer than the code (`host_not_allowed`); programs may branch on it. */
+  reason?: string;
   /** When to try again, in seconds; becomes `Retry-After`. */
   retryAfterSeconds?: number;
 }
@@ -29,12 +35,14 @@ export class WeftError extends Error {
   override readonly name = "WeftError";
   readonly code: ErrorCode;
   readonly param?: string;
+  readonly reason?: string;
   readonly retryAfterSeconds?: number;
 
   constructor(code: ErrorCode, message: string, options: WeftErrorOptions = {}) {
     super(message, options);
     this.code = code;
     this.param = options.param;
+    this.reason = options.reason;
     this.retryAfterSeconds = options.retryAfterSeconds;
   }
 }
