@@ -81,16 +81,14 @@ export class DiskCache {
    */
   async read(generation: string): Promise<AdapterFiles | undefined> {
     const content = this.#books.get(generation);
-    const files = content && await this.#readVerified(content);
-    if (content === undefined || files === undefined) {
-      this.#misses++;
-      return undefined;
+    const files = content && await this.#readHeld(content);
+    if (files !== undefined) {
+      this.#hits++;
+      return files;
     }
-    this.#hits++;
-    this.#books.use(content);
-    // Only the order of eviction after a restart hangs on it.
-    await markUsed(this.#layout.contentPath(generation), this.#now()).catch(() => {});
-    return files;
+    this.#misses++;
+    if (content !== undefined && await this.#forget(content)) this.#onCorrupt(generation);
+    return undefined;
   }
 
   /** Keeps a generation, now or once it comes, until it is unpinned as often. */
@@ -148,19 +146,21 @@ export class DiskCache {
     }
   }
 
-  async #readVerified(content: Content): Promise<AdapterFiles | undefined> {
+  /** Undefined when they are corrupt. */
+  async #readHeld(content: Content): Promise<AdapterFiles | undefined> {
     content.readers++;
-    let files: AdapterFiles | undefined;
     try {
-      files = await this.#readFiles(content);
-      if (files !== undefined && await generationOf(files) === content.generation) return files;
+      const files = await this.#readFiles(content);
+      if (files === undefined || await generationOf(files) !== content.generation) return undefined;
+      this.#books.use(content);
+      // Only the order of eviction after a restart hangs on it.
+      await markUsed(this.#layout.contentPath(content.generation), this.#now()).catch(() => {});
+      return files;
     } finally {
       content.readers--;
       this.#readerLeft.resolve();
       this.#readerLeft = Promise.withResolvers();
     }
-    if (await this.#forget(content)) this.#onCorrupt(content.generation);
-    return undefined;
   }
 
   /** Undefined when they are not all there, or the disk has lost their bytes. */

@@ -99,10 +99,10 @@ Deno.test("the least recently used leaves for the new, in the order that outlive
   assert.equal(first.stats().evictions, 1);
 
   const second = await open();
-  await second.read(all[2].generation);
+  await second.read(all[0].generation);
   const third = await open();
   await keep(third, all[4]);
-  assert.deepEqual(present(third, all), [false, false, true, true, true]);
+  assert.deepEqual(present(third, all), [true, false, false, true, true]);
   await third.checkIntegrity();
 });
 
@@ -163,14 +163,20 @@ Deno.test("content larger than the budget, or than what pins leave, is refused a
 
 Deno.test("what is being read does not leave: the newcomer waits for its reader", async () => {
   await using place = await temporary();
-  const [one, two] = [await example(1, 2_000_000), await example(2, 2_000_000)];
-  const cache = await DiskCache.open({ directory: place.path, maxBytes: 3_000_000 });
-  await keep(cache, one);
+  // Large enough that reading and hashing it outlast the little that the other needs.
+  const [large, small] = [await example(1, 50_000_000), await example(2)];
+  const cache = await DiskCache.open({ directory: place.path, maxBytes: 50_000_000 });
+  await keep(cache, large);
   const staging = await cache.stage();
-  await write(staging.path, two.files);
-  const [read] = await Promise.all([cache.read(one.generation), staging.keep(two.generation)]);
-  assert.deepEqual(read, one.files);
-  assert.deepEqual(present(cache, [one, two]), [false, true]);
+  await write(staging.path, small.files);
+  const order: string[] = [];
+  const [read] = await Promise.all([
+    cache.read(large.generation).finally(() => order.push("read")),
+    staging.keep(small.generation).finally(() => order.push("kept")),
+  ]);
+  assert.deepEqual(order, ["read", "kept"]);
+  assert.ok(read && read.weights.byteLength > 49_000_000);
+  assert.deepEqual(present(cache, [large, small]), [false, true]);
   await cache.checkIntegrity();
 });
 
