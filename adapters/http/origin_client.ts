@@ -2,7 +2,7 @@ import { lookup as resolveName } from "node:dns/promises";
 import http from "node:http";
 import https from "node:https";
 import { isIPv6, type LookupFunction } from "node:net";
-import { rootCertificates } from "node:tls";
+import { getCACertificates } from "node:tls";
 import { messageOf, WeftError } from "../../engine/core/errors.ts";
 import { adapterError } from "../reasons.ts";
 import type { OriginClient, OriginRequest, OriginResponse } from "./client.ts";
@@ -167,8 +167,9 @@ function createAgents(
       ...kept,
       rejectUnauthorized: true, // whatever NODE_TLS_REJECT_UNAUTHORIZED says
       minVersion: "TLSv1.2",
-      // Naming any authority replaces the usual ones.
-      ...extraAuthorities.length > 0 ? { ca: [...rootCertificates, ...extraAuthorities] } : {},
+      // Needs --allow-sys: Deno 2.9.6 asks for its part "ca", but doesn't take --allow-sys=ca. Read here and not by
+      // the agent, so that it shows at start. NODE_EXTRA_CA_CERTS and DENO_TLS_CA_STORE=system count, DENO_CERT doesn't.
+      ca: [...getCACertificates("default"), ...extraAuthorities],
     }),
   };
 }

@@ -168,7 +168,7 @@ const CASES: Case[] = [
     "https://evil.test#@a.example.test/",
     "https://evil.test\\@a.example.test/", // a backslash is a slash
     "https://localhost/",
-    "https://аexample.test/", // a Cyrillic letter
+    "https://а.example.test/", // a Cyrillic letter
     "https://metadata.google.internal/",
   ].map((url): Case => ({ url, reason: "host_not_allowed" })),
   // Users.
@@ -208,31 +208,28 @@ const CASES: Case[] = [
     })),
 ];
 
-for (const { url, reason, options, addresses } of CASES) {
-  const given = options ? ` with ${JSON.stringify(options)}` : "";
-  const at = addresses ? ` at ${addresses.join(", ") || "no address"}` : "";
-  Deno.test(`${url}${at}${given} is ${reason}`, async () => {
+Deno.test(`each of ${CASES.length} URLs is refused for its reason, and nothing is dialled`, async () => {
+  assert.ok(CASES.length >= 60, `the corpus has shrunk to ${CASES.length} cases`);
+  const wrong: unknown[] = [];
+  for (const { url, reason, options, addresses } of CASES) {
     const agents = loopbackAgents();
     using client = createOriginClient({
       allowedHosts: HOSTS,
       ...options,
-      resolve: (host) => {
-        assert.ok(addresses, `"${host}" was asked for`);
-        return Promise.resolve(addresses);
-      },
+      resolve: (host) =>
+        addresses ? Promise.resolve(addresses) : Promise.reject(`${host} was asked for`),
       agents,
     });
     const asking = client.request({ url: new URL(url), signal: new AbortController().signal });
-    await assert.rejects(asking, (error) => {
-      assert.ok(error instanceof WeftError, `not a WeftError: ${error}`);
-      assert.equal(error.reason, reason, error.message);
-      return true;
-    });
-    assert.deepEqual(agents.escapes, []);
-  });
-}
-
-Deno.test("the corpus is large enough", () => assert.ok(CASES.length >= 60, `${CASES.length}`));
+    const got = await asking.then(({ status }) => status, (error) => error);
+    const isRight = got instanceof WeftError && got.reason === reason &&
+      agents.escapes.length === 0;
+    if (!isRight) {
+      wrong.push({ url, options, addresses, expected: reason, got, dialled: agents.escapes });
+    }
+  }
+  assert.deepEqual(wrong, []);
+});
 
 Deno.test("a name that is bound anew is checked anew, and asked for once a connection", async () => {
   await using server = FaultServer.start({ "/a": object(Uint8Array.of(1)) }, { tls: true });
