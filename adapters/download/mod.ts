@@ -12,4 +12,4 @@ export {
 } from "./download.ts";
 export { digestOf } from "./digest.ts";
 export { DEFAULT_RETRY, type RetryPolicy } from "./retry.ts";
-export { FileSink, MemorySink, type Sink } from "./sink.ts";
+export { FileSink, MemorySink, type Sink, writeError } from "./sink.ts";
