@@ -1,9 +1,7 @@
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { BundleKind } from "../download/mod.ts";
 import { adapterError } from "../reasons.ts";
-
-/** How an archive holds an adapter's two files. */
-export type BundleKind = "zip" | "tar" | "tar.gz" | "safetensors";
 
 /** What a URL's path names: a directory with the two files, or one file that holds both. */
 export type AdapterForm = "directory" | BundleKind;
