@@ -61,7 +61,7 @@ export class Replica {
         name,
         owner: "catalogue",
         place: "s3://local/",
-        url: `s3://local/${name}`,
+        url: "s3://bucket/1",
       }),
     );
   }
