@@ -1,20 +1,21 @@
 import { Counter, Gauge, type Registry } from "prom-client";
-import type { TierStats } from "../adapters/mod.ts";
+import type { AdapterInfo, AdapterStoreStats, TierStats } from "../adapters/mod.ts";
 import type { EngineStats } from "../engine/core/engine.ts";
 import type { LoraRequests } from "./lora_requests.ts";
-import type { AdapterCatalog, Clock } from "./ports.ts";
 
 export interface AdapterMetricsSources {
-  adapters: Pick<AdapterCatalog, "list" | "stats">;
+  adapters: { list(): readonly AdapterInfo[]; stats(): AdapterStoreStats };
   stats: () => EngineStats & Partial<GpuCounts>;
   /** How many adapters the GPU has room for. */
   maxAdapters: number;
   loraRequests: LoraRequests;
-  clock: Pick<Clock, "epochSeconds">;
+  clock: { epochSeconds(): number };
 }
 
 /** What an engine may count of adapters beyond the least; what it doesn't is left out of the page. */
 export interface GpuCounts {
+  /** Generations that stay without a request. */
+  heldAdapters: readonly string[];
   adapterBytes: number;
   adapterHits: number;
   adapterMisses: number;
@@ -59,8 +60,7 @@ export function registerAdapterMetrics(registry: Registry, sources: AdapterMetri
     () => adapters.stats().failures,
   );
 
-  type Stats = ReturnType<AdapterCatalog["stats"]>;
-  const totals: [name: string, help: string, read: (stats: Stats) => number][] = [
+  const totals: [name: string, help: string, read: (stats: AdapterStoreStats) => number][] = [
     ["weft_adapters_registered", "Adapters that have a name here.", (s) => s.registered],
     ["weft_adapters_ready", "Adapters with good content.", (s) => s.ready],
     ["weft_adapters_failed", "Adapters without, by their latest failure.", (s) => s.failed],
@@ -166,7 +166,7 @@ function tiersOf({ adapters, stats }: AdapterMetricsSources): Tiers {
     ram,
     gpu: {
       adapters: engine.residentAdapters.length,
-      pinned: engine.pinnedAdapters.length,
+      pinned: new Set([...engine.pinnedAdapters, ...engine.heldAdapters ?? []]).size,
       bytes: engine.adapterBytes,
       hits: engine.adapterHits,
       misses: engine.adapterMisses,

@@ -14,7 +14,10 @@ Deno.test("an adapter's name as model applies it once, and the answer says so", 
   const body = await (await h.post(PATH, chat({ model: "sql" }))).json();
   assert.equal(body.model, "sql");
   assert.deepEqual(h.engine.requests[0].mixture, [{ generation: "aaaa", weight: 1 }]);
-  assert.deepEqual(body.weft.adapters, [{ id: "sql", generation: "aaaa", weight: 1 }]);
+  assert.deepEqual(body.weft.adapters, [
+    { id: "sql", generation: "aaaa", weight: 1, cache: "ram" },
+  ]);
+  assert.equal(body.weft.cache, "ram");
   await settled(h);
 });
 
@@ -31,9 +34,9 @@ for (const path of [PATH, "/v1/completions"]) {
       { generation: "cccc", weight: 0 },
     ]);
     assert.deepEqual(events.at(-1).weft.adapters, [
-      { id: "poet", generation: "bbbb", weight: -0.5 },
-      { id: "sql", generation: "aaaa", weight: 1 },
-      { id: "chef", generation: "cccc", weight: 0 },
+      { id: "poet", generation: "bbbb", weight: -0.5, cache: "ram" },
+      { id: "sql", generation: "aaaa", weight: 1, cache: "ram" },
+      { id: "chef", generation: "cccc", weight: 0, cache: "ram" },
     ]);
     assert.equal(h.logs.at(-1)?.adapters, "poet:-0.5,sql:1,chef:0");
     await settled(h);

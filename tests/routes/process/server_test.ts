@@ -25,7 +25,7 @@ async function withServer(
   const stop = new AbortController();
   const listening = Promise.withResolvers<string>();
   const exitCode = serve({
-    fetch: (request) => harness.app.fetch(request),
+    fetch: (request, connection) => harness.app.fetch(request, connection),
     engine: harness.engine,
     lifecycle: harness.lifecycle,
     logger: harness.logger,
