@@ -41,9 +41,9 @@ export interface AppEnv {
 
 export type AppContext = Context<AppEnv>;
 
-/** The address at the other end of the connection, without its port. */
+/** The address at the other end of the connection, without its port. Unknown where the app has no listener. */
 export function peerOf(c: AppContext): string | undefined {
-  const address = c.env.remoteAddr;
+  const address = (c.env as ConnectionInfo | undefined)?.remoteAddr;
   return address !== undefined && "hostname" in address ? address.hostname : undefined;
 }
 

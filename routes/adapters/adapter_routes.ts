@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import { type AdapterInfo, type PutOptions } from "../../adapters/mod.ts";
+import type { AdapterInfo, PutOptions } from "../../adapters/mod.ts";
 import { messageOf, WeftError } from "../../engine/core/errors.ts";
 import { readJsonObject } from "../body.ts";
 import type { AppDeps } from "../ports.ts";
