@@ -1,0 +1,258 @@
+import type { AdapterWeights } from "../../engine/core/adapter_weights.ts";
+import { WeftError } from "../../engine/core/errors.ts";
+import type { ModelConfig } from "../../engine/core/model_config.ts";
+import type { Clock } from "../clock.ts";
+import { Limiter } from "../limiter.ts";
+import { bytesOf } from "../memory.ts";
+import type { AdapterContent, ReadOptions } from "../origin.ts";
+import { describeTargets, digestsOf, parsePeftAdapter, parsePeftConfig } from "../peft/mod.ts";
+import { SingleFlight } from "../single_flight.ts";
+import type { Content, Target } from "./content.ts";
+import type { Counters } from "./counters.ts";
+import type { AdapterEntry } from "./entry.ts";
+import type { OnAdapterEvent } from "./events.ts";
+import type { StagedContent } from "./ports.ts";
+import { BadContent } from "./retry_policy.ts";
+import { Hold, type Tiers } from "./tiers.ts";
+
+export interface LoaderOptions {
+  tiers: Tiers;
+  counters: Counters;
+  clock: Clock;
+  onEvent: OnAdapterEvent;
+  /** The base that every adapter must fit. */
+  model: ModelConfig;
+  /** The largest rank a module may have. */
+  maxRank: number;
+  /** Reads from origins at the same time. */
+  maxConcurrentFetches: number;
+  /** Reads from this machine's disks, and checks of what came, at the same time. */
+  maxConcurrentLoads: number;
+}
+
+/** What came from an origin: checked, held, and on the disk where it isn't from this machine. */
+export interface Fetched {
+  content: Content;
+  hold: Hold;
+}
+
+export interface FetchOptions {
+  target: Target;
+  /** The version that the caller has; nothing is fetched while the origin has it too. */
+  unless?: string;
+  signal: AbortSignal;
+}
+
+/**
+ * Brings content up the tiers, each piece once however many ask for it: from an origin to the disk and into memory,
+ * or from the disk into memory. It knows nothing of names.
+ */
+export class ContentLoader {
+  readonly #options: LoaderOptions;
+  readonly #tiers: Tiers;
+  readonly #fetching: Limiter;
+  readonly #loading: Limiter;
+  /** By URL and known version. */
+  readonly #fetches = new SingleFlight<Fetched | null>((fetched) => fetched?.hold.release());
+  /** By generation. */
+  readonly #loads = new SingleFlight<Hold | null>((hold) => hold?.release());
+  /** Whose status shows how far a fetch is. */
+  readonly #watchers = new Map<string, Set<AdapterEntry>>();
+
+  constructor(options: LoaderOptions) {
+    this.#options = options;
+    this.#tiers = options.tiers;
+    this.#fetching = new Limiter(options.maxConcurrentFetches);
+    this.#loading = new Limiter(options.maxConcurrentLoads);
+  }
+
+  /**
+   * A generation from the disk into memory; null when the disk hasn't got it, or not intact.
+   *
+   * @throws {WeftError} `memory_full`; `bad_adapter` when this configuration can't take it. What `signal` holds
+   *   when it aborts.
+   */
+  fromDisk(content: Content, signal: AbortSignal): Promise<Hold | null> {
+    const { generation } = content;
+    const present = this.#tiers.hold(generation);
+    if (present) return Promise.resolve(present);
+    if (!this.#tiers.disk?.has(generation)) return Promise.resolve(null);
+    return this.#loads.run(generation, {
+      signal,
+      task: (signal) => this.#loading.run(() => this.#load(generation, signal), signal),
+      take: (hold) => hold && hold.again(),
+    });
+  }
+
+  /**
+   * A target's present content; null while it is still the version `unless`.
+   *
+   * @throws {WeftError} as the source does; BadContent when what came is no good. What `signal` holds when it
+   *   aborts.
+   */
+  async fetch(
+    entry: AdapterEntry,
+    { target, unless, signal }: FetchOptions,
+  ): Promise<Fetched | null> {
+    const key = `${unless ?? ""}\n${target.url}`;
+    const watchers = this.#watchers.get(key) ?? new Set();
+    this.#watchers.set(key, watchers.add(entry));
+    // A look at files of this machine is nothing to show.
+    const isShown = unless === undefined || !target.source.isLocal;
+    if (isShown) entry.reads++;
+    try {
+      return await this.#fetches.run(key, {
+        signal,
+        task: (signal) => {
+          const startedAt = this.#options.clock.now();
+          return this.#fetch({ name: entry.name, target, unless, signal, watchers, startedAt });
+        },
+        take: (fetched) => fetched && { content: fetched.content, hold: fetched.hold.again() },
+      });
+    } finally {
+      if (isShown && --entry.reads === 0) entry.progress = null;
+      watchers.delete(entry);
+      if (watchers.size === 0 && this.#watchers.get(key) === watchers) this.#watchers.delete(key);
+    }
+  }
+
+  async #load(generation: string, signal: AbortSignal): Promise<Hold | null> {
+    const files = await this.#tiers.disk?.read(generation);
+    if (!files) return null;
+    const weights = await this.#parse(files, { generation, signal });
+    signal.throwIfAborted();
+    return this.#tiers.add(weights);
+  }
+
+  async #fetch(job: FetchJob): Promise<Fetched | null> {
+    const { source } = job.target;
+    const { counters, onEvent } = this.#options;
+    if (!source.isLocal) onEvent({ kind: "fetch_started", name: job.name, url: source.location });
+    try {
+      const fetched = source.isLocal ? await this.#readLocal(job) : await this.#download(job);
+      if (fetched === null && !source.isLocal) counters.revalidations++;
+      return fetched;
+    } catch (error) {
+      if (!job.signal.aborted) counters.failed(error);
+      throw error;
+    }
+  }
+
+  /** Files of this machine stay where they are. A look whether they changed must not wait for loads. */
+  async #readLocal(job: FetchJob): Promise<Fetched | null> {
+    const { target, unless, signal } = job;
+    const read = () => target.source.read({ unless, staging: "", signal });
+    const loadAll = async () => {
+      const found = await read();
+      return found && await this.#check(found, job);
+    };
+    if (unless === undefined) return await this.#loading.run(loadAll, signal);
+    const found = await read();
+    return found && await this.#loading.run(() => this.#check(found, job), signal);
+  }
+
+  async #check(found: AdapterContent, job: FetchJob): Promise<Fetched> {
+    const { content, weights } = await this.#examine(found, job.signal);
+    job.signal.throwIfAborted();
+    this.#came(found, content, job);
+    return { content, hold: this.#tiers.add(weights) };
+  }
+
+  #download(job: FetchJob): Promise<Fetched | null> {
+    const { disk } = this.#tiers;
+    if (disk === undefined) {
+      throw new WeftError("unavailable", "without a disk cache only adapters on disk can be read");
+    }
+    return this.#fetching.run(async () => {
+      const staged = await disk.stage();
+      let isKept = false;
+      try {
+        const found = await job.target.source.read(this.#readOptions(job, staged));
+        if (found === null) return null;
+        const { content, weights } = await this.#loading.run(
+          () => this.#examine(found, job.signal),
+          job.signal,
+        );
+        this.#came(found, content, job);
+        // From here on nobody else's leaving takes the generation off the disk.
+        const kept = new Hold(this.#tiers, content.generation, undefined);
+        try {
+          await this.#tiers.whenRemoved(content.generation);
+          job.signal.throwIfAborted();
+          await staged.keep(content.generation);
+          isKept = true;
+          job.signal.throwIfAborted();
+          return { content, hold: this.#intoMemory(weights) };
+        } finally {
+          kept.release();
+        }
+      } finally {
+        if (!isKept) await staged.drop();
+      }
+    }, job.signal);
+  }
+
+  #readOptions({ unless, signal, watchers }: FetchJob, { path }: StagedContent): ReadOptions {
+    return {
+      unless,
+      staging: path,
+      signal,
+      onProgress: (progress) => watchers.forEach((entry) => entry.progress = progress),
+    };
+  }
+
+  /** What is on the disk is not lost where memory is full just now. */
+  #intoMemory(weights: AdapterWeights): Hold {
+    try {
+      return this.#tiers.add(weights);
+    } catch (error) {
+      if (!(error instanceof WeftError) || error.reason !== "memory_full") throw error;
+      return new Hold(this.#tiers, weights.generation, undefined, error);
+    }
+  }
+
+  /** @throws {BadContent} when it can't be used. */
+  async #examine(
+    { files, version }: AdapterContent,
+    signal: AbortSignal,
+  ): Promise<{ content: Content; weights: AdapterWeights }> {
+    try {
+      const { generation, sha256 } = await digestsOf(files);
+      const weights = await this.#parse(files, { generation, signal });
+      const bytes = bytesOf(weights);
+      this.#tiers.memory.refuseBeyond(bytes);
+      const targetModules = describeTargets(parsePeftConfig(files.config).targets);
+      const rank = weights.maxRank;
+      return { content: { generation, version, sha256, rank, bytes, targetModules }, weights };
+    } catch (error) {
+      signal.throwIfAborted();
+      throw new BadContent(version, error);
+    }
+  }
+
+  #parse(
+    files: AdapterContent["files"],
+    known: { generation: string; signal: AbortSignal },
+  ): Promise<AdapterWeights> {
+    const { model, maxRank } = this.#options;
+    return parsePeftAdapter(files, { model, maxRank, ...known });
+  }
+
+  #came({ files }: AdapterContent, { generation }: Content, { name, target, startedAt }: FetchJob) {
+    const { counters, clock, onEvent } = this.#options;
+    const bytes = files.config.byteLength + files.weights.byteLength;
+    counters.fetches++;
+    counters.fetchedBytes += bytes;
+    const url = target.source.location;
+    onEvent({ kind: "fetched", name, url, generation, bytes, ms: clock.now() - startedAt });
+  }
+}
+
+interface FetchJob {
+  name: string;
+  target: Target;
+  unless?: string;
+  signal: AbortSignal;
+  watchers: ReadonlySet<AdapterEntry>;
+  startedAt: number;
+}
