@@ -51,8 +51,12 @@ export interface AdapterCatalogue {
   /** For people, as in a source. */
   readonly location: string;
   readonly isLocal: boolean;
-  /** @throws {WeftError} with an adapter reason when the place cannot be listed. */
-  list(signal: AbortSignal): Promise<ListedAdapter[]>;
+  /**
+   * Names are unique and ADAPTER_NAMEs; what has another is left out, and `report` is told why.
+   *
+   * @throws {WeftError} with an adapter reason when the place cannot be listed.
+   */
+  list(signal: AbortSignal, report?: (problem: string) => void): Promise<ListedAdapter[]>;
 }
 
 /** A small object that is read again and again, such as a fleet's manifest. */

@@ -1,0 +1,96 @@
+import { WeftError } from "../../engine/core/errors.ts";
+import { adapterError } from "../reasons.ts";
+
+/** Where a download's bytes go. */
+export interface Sink {
+  /** Bytes written since the last reset. */
+  readonly length: number;
+  write(bytes: Uint8Array<ArrayBuffer>): Promise<void>;
+  /** Drops everything: the download starts anew. */
+  reset(): Promise<void>;
+}
+
+/** Collects a small object in memory. */
+export class MemorySink implements Sink {
+  #chunks: Uint8Array<ArrayBuffer>[] = [];
+  #length = 0;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  get bytes(): Uint8Array<ArrayBuffer> {
+    const whole = new Uint8Array(this.#length);
+    let at = 0;
+    for (const chunk of this.#chunks) {
+      whole.set(chunk, at);
+      at += chunk.byteLength;
+    }
+    return whole;
+  }
+
+  write(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    this.#chunks.push(bytes);
+    this.#length += bytes.byteLength;
+    return Promise.resolve();
+  }
+
+  reset(): Promise<void> {
+    this.#chunks = [];
+    this.#length = 0;
+    return Promise.resolve();
+  }
+}
+
+/** Writes to a file, which it creates or empties. Close it after use. */
+export class FileSink implements Sink, Disposable {
+  readonly #file: Deno.FsFile;
+  #length = 0;
+
+  private constructor(file: Deno.FsFile) {
+    this.#file = file;
+  }
+
+  /** @throws {WeftError} `disk_full`, or `unavailable` when the file cannot be written; so do its methods. */
+  static async create(path: string): Promise<FileSink> {
+    const options = { write: true, create: true, truncate: true, mode: 0o600 };
+    return new FileSink(await Deno.open(path, options).catch(refuse));
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    for (let written = 0; written < bytes.byteLength;) {
+      written += await this.#file.write(bytes.subarray(written)).catch(refuse);
+    }
+    this.#length += bytes.byteLength;
+  }
+
+  async reset(): Promise<void> {
+    if (this.#length === 0) return;
+    await this.#file.truncate(0).catch(refuse);
+    await this.#file.seek(0, Deno.SeekMode.Start);
+    this.#length = 0;
+  }
+
+  [Symbol.dispose](): void {
+    this.#file.close();
+  }
+}
+
+/** What a failed write means. The system's own message holds a path, so it stays in the cause. */
+export function writeError(error: unknown): WeftError {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
+  if (code === "ENOSPC" || code === "EDQUOT") {
+    return adapterError("disk_full", "the adapter cache's disk is full", { cause: error });
+  }
+  return new WeftError("unavailable", `the adapter cache cannot be written (${code})`, {
+    cause: error,
+  });
+}
+
+function refuse(error: unknown): never {
+  throw writeError(error);
+}
