@@ -7,11 +7,12 @@ import { bytesOf } from "../memory.ts";
 import type { AdapterContent, ReadOptions } from "../origin.ts";
 import { describeTargets, digestsOf, parsePeftAdapter, parsePeftConfig } from "../peft/mod.ts";
 import { SingleFlight } from "../single_flight.ts";
+import { formOf } from "../sources/adapter_url.ts";
 import type { Content, Target } from "./content.ts";
 import type { Counters } from "./counters.ts";
 import type { AdapterEntry } from "./entry.ts";
 import type { OnAdapterEvent } from "./events.ts";
-import type { StagedContent } from "./ports.ts";
+import type { DiskTier, StagedContent } from "./ports.ts";
 import { BadContent } from "./retry_policy.ts";
 import { Hold, type Tiers } from "./tiers.ts";
 
@@ -32,7 +33,7 @@ export interface LoaderOptions {
 
 /** What came from an origin: checked, held, and on the disk where it isn't from this machine. */
 export interface Fetched {
-  content: Content;
+  content: Content & { version: string };
   hold: Hold;
 }
 
@@ -116,6 +117,10 @@ export class ContentLoader {
     }
   }
 
+  get isIdle(): boolean {
+    return this.#fetches.size === 0 && this.#loads.size === 0;
+  }
+
   async #load(generation: string, signal: AbortSignal): Promise<Hold | null> {
     const files = await this.#tiers.disk?.read(generation);
     if (!files) return null;
@@ -140,15 +145,28 @@ export class ContentLoader {
 
   /** Files of this machine stay where they are. A look whether they changed must not wait for loads. */
   async #readLocal(job: FetchJob): Promise<Fetched | null> {
-    const { target, unless, signal } = job;
-    const read = () => target.source.read({ unless, staging: "", signal });
-    const loadAll = async () => {
-      const found = await read();
-      return found && await this.#check(found, job);
-    };
-    if (unless === undefined) return await this.#loading.run(loadAll, signal);
-    const found = await read();
-    return found && await this.#loading.run(() => this.#check(found, job), signal);
+    if (job.unless === undefined) {
+      return await this.#loading.run(async () => {
+        const found = await this.#look(job);
+        return found && await this.#check(found, job);
+      }, job.signal);
+    }
+    const found = await this.#look(job);
+    return found && await this.#loading.run(() => this.#check(found, job), job.signal);
+  }
+
+  /** A bundle is unpacked in the staging directory, but not kept. */
+  async #look(job: FetchJob): Promise<AdapterContent | null> {
+    const { source } = job.target;
+    if (formOf(source.location) === "directory") {
+      return await source.read({ unless: job.unless, staging: "", signal: job.signal });
+    }
+    const staged = await this.#disk().stage();
+    try {
+      return await source.read(readOptions(job, staged));
+    } finally {
+      await staged.drop();
+    }
   }
 
   async #check(found: AdapterContent, job: FetchJob): Promise<Fetched> {
@@ -158,16 +176,13 @@ export class ContentLoader {
     return { content, hold: this.#tiers.add(weights) };
   }
 
-  #download(job: FetchJob): Promise<Fetched | null> {
-    const { disk } = this.#tiers;
-    if (disk === undefined) {
-      throw new WeftError("unavailable", "without a disk cache only adapters on disk can be read");
-    }
-    return this.#fetching.run(async () => {
+  async #download(job: FetchJob): Promise<Fetched | null> {
+    const disk = this.#disk();
+    return await this.#fetching.run(async () => {
       const staged = await disk.stage();
       let isKept = false;
       try {
-        const found = await job.target.source.read(this.#readOptions(job, staged));
+        const found = await job.target.source.read(readOptions(job, staged));
         if (found === null) return null;
         const { content, weights } = await this.#loading.run(
           () => this.#examine(found, job.signal),
@@ -192,15 +207,6 @@ export class ContentLoader {
     }, job.signal);
   }
 
-  #readOptions({ unless, signal, watchers }: FetchJob, { path }: StagedContent): ReadOptions {
-    return {
-      unless,
-      staging: path,
-      signal,
-      onProgress: (progress) => watchers.forEach((entry) => entry.progress = progress),
-    };
-  }
-
   /** What is on the disk is not lost where memory is full just now. */
   #intoMemory(weights: AdapterWeights): Hold {
     try {
@@ -215,7 +221,7 @@ export class ContentLoader {
   async #examine(
     { files, version }: AdapterContent,
     signal: AbortSignal,
-  ): Promise<{ content: Content; weights: AdapterWeights }> {
+  ): Promise<{ content: Fetched["content"]; weights: AdapterWeights }> {
     try {
       const { generation, sha256 } = await digestsOf(files);
       const weights = await this.#parse(files, { generation, signal });
@@ -228,6 +234,11 @@ export class ContentLoader {
       signal.throwIfAborted();
       throw new BadContent(version, error);
     }
+  }
+
+  #disk(): DiskTier {
+    if (this.#tiers.disk) return this.#tiers.disk;
+    throw new WeftError("unavailable", "without a disk cache only directories on disk can be read");
   }
 
   #parse(
@@ -255,4 +266,16 @@ interface FetchJob {
   signal: AbortSignal;
   watchers: ReadonlySet<AdapterEntry>;
   startedAt: number;
+}
+
+function readOptions(
+  { unless, signal, watchers }: FetchJob,
+  { path }: StagedContent,
+): ReadOptions {
+  return {
+    unless,
+    staging: path,
+    signal,
+    onProgress: (progress) => watchers.forEach((entry) => entry.progress = progress),
+  };
 }

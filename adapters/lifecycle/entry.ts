@@ -34,7 +34,14 @@ export class AdapterEntry {
   /** Reads under way. */
   reads = 0;
   progress: FetchProgress | null = null;
+  /** Since the last check at its origin. */
   isUsed = false;
+  /** Listings tell its version. */
+  isListedWithVersion = false;
+  /** From the registry; its catalogue wasn't listed since. */
+  isRestored = false;
+  /** Those who wait for its content. */
+  waiting = 0;
   readonly #gone = new AbortController();
 
   /** @param isNamed Unnamed ones, from URLs in requests, are not in the registry. */

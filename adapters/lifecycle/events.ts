@@ -32,8 +32,8 @@ export type AdapterEvent =
   }
   /** A catalogue or the manifest cannot be read: what was known goes on. */
   | { kind: "listing_failed"; place: string; code: string; message: string; retryAt: number | null }
-  /** A place lists a name that means something else here; that one goes on. */
-  | { kind: "name_clash"; name: string; place: string; holder: string }
+  /** Something in a catalogue or the manifest can't be served; the rest is. */
+  | { kind: "listing_problem"; place: string; message: string }
   | { kind: "disk_failed"; generation: string; message: string };
 
 export type OnAdapterEvent = (event: AdapterEvent) => void;

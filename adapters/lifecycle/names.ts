@@ -28,12 +28,18 @@ export class Names {
     return this.#entries.get(name);
   }
 
+  /** What the registry says of each, if there were one; tombstones aside. */
+  rows(): RegistryRow[] {
+    return this.all().filter(({ isCommitted }) => isCommitted).map((entry) => rowOf(entry));
+  }
+
   all(): AdapterEntry[] {
     return [...this.#entries.values()];
   }
 
-  isDeleted(name: string): boolean {
-    return this.#tombstones.has(name);
+  /** The catalogue that lists a deleted name. */
+  deletedFrom(name: string): string | null {
+    return this.#tombstones.get(name) ?? null;
   }
 
   /** Shows a name that isn't in the registry: not yet, or not any more than it is there already. */
@@ -52,6 +58,7 @@ export class Names {
 
   /** Moves a name, its target or its pin. Unnamed content changes here alone. */
   commit(entry: AdapterEntry, change: NameChange): void {
+    entry.gone.throwIfAborted();
     if (entry.isNamed) this.#registry?.put(rowOf(entry, change));
     this.#apply(entry, change);
   }
@@ -100,8 +107,6 @@ export class Names {
 
   #apply(entry: AdapterEntry, change: NameChange): void {
     const earlier = entry.content?.generation;
-    // One that is gone only lets a lease have what it waited for.
-    if (entry.isGone) return;
     Object.assign(entry, change);
     entry.isCommitted = true;
     this.#tombstones.delete(entry.name);

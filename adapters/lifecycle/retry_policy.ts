@@ -34,6 +34,8 @@ export interface FailureContext {
   name: string;
   target: Target;
   previous: Failure | null;
+  /** False where nothing tries again by itself. */
+  isRetried: boolean;
   now: number;
 }
 
@@ -45,12 +47,12 @@ export function failureOf(error: unknown, context: FailureContext): Failure {
     ? [error.cause, error.version]
     : [error, undefined];
   const attempts = (previous?.attempts ?? 0) + 1;
-  const remembered = cause === previous?.error
-    ? cause
+  const remembered = previous !== null && cause === previous.error
+    ? previous.error
     : explain(cause, `Cannot load adapter ${JSON.stringify(name)}`);
   // A full memory or disk and files on this machine are worth a look each time; an origin is not.
   const isOurs = target.source.isLocal || remembered.code === "overloaded";
-  const retryAt = isOurs ? null : now + Math.round(retryDelayMs(attempts));
+  const retryAt = isOurs || !context.isRetried ? null : now + Math.round(retryDelayMs(attempts));
   return {
     target,
     // Content may be good for another configuration: only what is wrong with it itself stays wrong.

@@ -50,22 +50,29 @@ export class Updater {
    * @throws What the origin, the content's check, the pin or `refuse` throws; nothing has changed then.
    */
   async update(entry: AdapterEntry, options: UpdateOptions): Promise<UpdateResult> {
-    const { signal, target } = options;
+    const earlier = entry.content;
     const fetched = await this.#options.loader.fetch(entry, options);
     if (fetched === null) return { kind: "unchanged" };
+    return await this.take(entry, { ...fetched, earlier }, options);
+  }
+
+  /** Moves a name to content that is there. Takes over the hold, which is released unless it is in the result. */
+  async take(
+    entry: AdapterEntry,
+    found: FoundContent,
+    options: UpdateOptions,
+  ): Promise<UpdateResult> {
+    const { content, hold } = found;
+    let isMoved = false;
     try {
-      if (!meets(fetched.content, target.requiredSha256)) {
-        throw new BadContent(fetched.content.version!, mismatch(fetched.content, target));
+      if (!meets(content, options.target.requiredSha256)) {
+        throw new BadContent(content.version, mismatch(content, options.target));
       }
-      if (!await this.#move(entry, fetched, { ...options, signal })) {
-        fetched.hold.release();
-        return { kind: "moved" };
-      }
-      return { kind: "content", hold: fetched.hold };
-    } catch (error) {
-      fetched.hold.release();
-      throw error;
+      isMoved = await this.#prepareAndMove(entry, found, options);
+    } finally {
+      if (!isMoved) hold.release();
     }
+    return isMoved ? { kind: "content", hold } : { kind: "moved" };
   }
 
   /**
@@ -74,15 +81,18 @@ export class Updater {
    * @throws {WeftError} the remembered failure. What `signal` holds when it aborts.
    */
   async refresh(entry: AdapterEntry, signal: AbortSignal): Promise<void> {
-    const { target, targetFailure, content } = entry;
-    const unless = targetFailure?.version ?? content?.version ?? undefined;
-    try {
-      const result = await this.update(entry, { target, unless, signal });
-      if (result.kind === "content") result.hold.release();
-      if (result.kind === "unchanged") this.unchanged(entry, unless);
-    } catch (error) {
-      signal.throwIfAborted();
-      throw this.remember(entry, { error, target });
+    for (let isMoved = true; isMoved;) {
+      const { target, targetFailure, content } = entry;
+      const unless = targetFailure?.version ?? content?.version ?? undefined;
+      try {
+        const result = await this.update(entry, { target, unless, signal });
+        if (result.kind === "content") result.hold.release();
+        if (result.kind === "unchanged") this.unchanged(entry, unless);
+        isMoved = result.kind === "moved";
+      } catch (error) {
+        signal.throwIfAborted();
+        throw this.remember(entry, { error, target });
+      }
     }
   }
 
@@ -97,20 +107,16 @@ export class Updater {
   }
 
   /** Notes why an attempt failed; the error to answer with. */
-  remember(
-    entry: AdapterEntry,
-    { error, target }: { error: unknown; target: Target },
-  ): WeftError {
+  remember(entry: AdapterEntry, { error, target, isRetried = true }: Attempt): WeftError {
     const { clock, onEvent } = this.#options;
-    const { name } = entry;
+    const { name, failure: previous } = entry;
     const now = clock.now();
-    const previous = entry.failure;
-    const failure = failureOf(error, { name, target, previous, now });
+    const failure = failureOf(error, { name, target, previous, now, isRetried });
     entry.failure = failure;
     // What is bad was tried: the next try is due when the origin has something else.
     if (failure.version !== undefined && target === entry.target) entry.isStale = false;
-    if (previous?.error !== failure.error) {
-      const { reason, code, message } = failure.error;
+    const { reason, code, message } = failure.error;
+    if (previous?.error.message !== message) {
       const url = target.source.location;
       const { retryAt } = failure;
       onEvent({ kind: "failed", name, url, code: reason ?? code, message, retryAt });
@@ -118,42 +124,55 @@ export class Updater {
     return errorOf(failure, now);
   }
 
-  async #move(entry: AdapterEntry, fetched: Fetched, options: UpdateOptions): Promise<boolean> {
-    const { content, hold } = fetched;
-    const { signal, change, refuse, target } = options;
-    const { names, tiers } = this.#options;
-    const earlier = entry.content;
-    const started = entry.target;
-    const isPinned = change?.isPinned ?? entry.isPinned;
+  async #prepareAndMove(
+    entry: AdapterEntry,
+    { content, hold, earlier }: FoundContent,
+    options: UpdateOptions,
+  ): Promise<boolean> {
+    const { signal, change } = options;
+    const { tiers } = this.#options;
     const isOther = content.generation !== earlier?.generation;
+    const isPinned = change?.isPinned ?? entry.isPinned;
     // Where the earlier content serves, the name moves only to content that can serve at once.
     const isWarm = isOther && earlier !== null && tiers.memory.has(earlier.generation);
     if (hold.problem && (isWarm || isPinned)) throw hold.problem;
-    let pin: PinHold | undefined;
+    let pin: PinHold | null = null;
     let warmth: { release(): void } | undefined;
     try {
       if (isPinned && entry.pin?.generation !== content.generation) {
         pin = await tiers.pin(hold, signal);
-      } else if (isOther && earlier && tiers.gpu?.has(earlier.generation) && !hold.problem) {
+      } else if (isWarm && tiers.gpu?.has(earlier.generation)) {
         warmth = await this.#warm(content, signal);
       }
       signal.throwIfAborted();
-      if (refuse) refuse();
-      else if (entry.target !== started || started !== target) return false;
-      const now = entry.content;
-      if (isSame(now, content) && !change) {
-        this.#settled(entry);
-        return true;
-      }
-      names.commit(entry, { ...change, content });
-      this.#settled(entry);
-      if (now && now.generation !== content.generation) this.#swapped(entry, now, content);
-      if (pin) [entry.pin, pin] = [pin, entry.pin ?? undefined];
+      if (options.refuse) options.refuse();
+      else if (entry.target !== options.target || entry.content !== earlier) return false;
+      const pins = [pin, entry.pin].filter((pin) => pin?.generation === content.generation);
+      const staysPinned = change?.isPinned ?? entry.isPinned;
+      // Pinned while this was prepared.
+      if (staysPinned && pins.length === 0) return false;
+      this.#move(entry, content, change);
+      const lasting = staysPinned ? pins[0] : null;
+      const others = [pin, entry.pin].filter((pin) => pin !== lasting);
+      entry.pin = lasting;
+      pin = null;
+      for (const other of others) other?.release();
       return true;
     } finally {
       pin?.release();
       warmth?.release();
     }
+  }
+
+  #move(entry: AdapterEntry, content: Content, change: NameChange | undefined): void {
+    const { names, counters, onEvent } = this.#options;
+    const { name, content: earlier } = entry;
+    if (change || !isSame(earlier, content)) names.commit(entry, { ...change, content });
+    entry.isStale = false;
+    entry.failure = null;
+    if (earlier === null || earlier.generation === content.generation) return;
+    counters.swaps++;
+    onEvent({ kind: "swapped", name, from: earlier.generation, to: content.generation });
   }
 
   /** The GPU may be full of what is pinned; then requests bring it there, or not. */
@@ -165,16 +184,18 @@ export class Updater {
       throw error;
     }
   }
+}
 
-  #settled(entry: AdapterEntry): void {
-    entry.isStale = false;
-    entry.failure = null;
-  }
+interface FoundContent extends Fetched {
+  /** What the name stood for before. */
+  earlier: Content | null;
+}
 
-  #swapped({ name }: AdapterEntry, from: Content, to: Content): void {
-    this.#options.counters.swaps++;
-    this.#options.onEvent({ kind: "swapped", name, from: from.generation, to: to.generation });
-  }
+interface Attempt {
+  error: unknown;
+  target: Target;
+  /** False where nothing tries again by itself. */
+  isRetried?: boolean;
 }
 
 function isSame(a: Content | null, b: Content): boolean {
