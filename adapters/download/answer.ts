@@ -50,13 +50,6 @@ export function lengthAfterRange(
   return Number(total);
 }
 
-/** @throws {WeftError} `bad_response` when the bytes are not the object's own. */
-export function refuseEncoding(headers: Headers, location: string): void {
-  const encoding = headers.get("content-encoding");
-  if (encoding === null || encoding === "" || encoding.toLowerCase() === "identity") return;
-  throw badResponse(location, "it is sent with a Content-Encoding, though none was asked for");
-}
-
 /** What a status that brings no content means: thrown as it is, or as a PassingFailure where waiting may help. */
 export function statusError(
   { status, headers }: { status: number; headers: Headers },

@@ -9,7 +9,6 @@ import {
   isStrong,
   lengthAfterRange,
   lengthOf,
-  refuseEncoding,
   statusError,
 } from "./answer.ts";
 import type { Bandwidth } from "./bandwidth.ts";
@@ -199,7 +198,6 @@ class Transfer {
     } else {
       throw statusError(response, location);
     }
-    refuseEncoding(headers, location);
     if ((this.#totalBytes ?? 0) > this.#options.maxBytes) throw this.#tooLarge();
     return "read";
   }
@@ -209,8 +207,8 @@ class Transfer {
     const totalBytes = this.#totalBytes;
     const reader = body.getReader();
     try {
-      while (into.length !== totalBytes) {
-        const { done, value } = await reader.read().catch((error) => this.#broken(error));
+      while (true) {
+        const { done, value } = await reader.read().catch((error) => this.#endAt(error));
         if (done) break;
         await bandwidth?.take(value.byteLength, signal);
         this.#refuseExcess(into.length + value.byteLength);
@@ -220,7 +218,9 @@ class Transfer {
     } finally {
       await reader.cancel().catch(() => {});
     }
-    if (totalBytes !== null && into.length < totalBytes) this.#broken();
+    if (totalBytes !== null && into.length < totalBytes) {
+      throw new PassingFailure(this.#truncated());
+    }
   }
 
   #refuseExcess(length: number): void {
@@ -230,8 +230,11 @@ class Transfer {
     throw badResponse(location, `it is longer than the ${this.#totalBytes} bytes announced`);
   }
 
-  #broken(error?: unknown): never {
-    this.#options.signal.throwIfAborted();
+  /** A body that breaks when all of it came has ended; any other is an error. */
+  #endAt(error: unknown): { done: true; value: undefined } {
+    const { signal, into } = this.#options;
+    signal.throwIfAborted();
+    if (into.length === this.#totalBytes) return { done: true, value: undefined };
     if (error instanceof WeftError && !isPassing(error)) throw error;
     throw new PassingFailure(isPassing(error) ? error : this.#truncated());
   }

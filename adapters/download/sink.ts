@@ -1,5 +1,5 @@
 import { WeftError } from "../../engine/core/errors.ts";
-import { adapterError } from "../reasons.ts";
+import { asDiskError, codeOf } from "../disk/disk_error.ts";
 
 /** Where a download's bytes go. */
 export interface Sink {
@@ -82,10 +82,9 @@ export class FileSink implements Sink, Disposable {
 
 /** What a failed write means. The system's own message holds a path, so it stays in the cause. */
 export function writeError(error: unknown): WeftError {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
-  if (code === "ENOSPC" || code === "EDQUOT") {
-    return adapterError("disk_full", "the adapter cache's disk is full", { cause: error });
-  }
+  const known = asDiskError(error);
+  if (known instanceof WeftError) return known;
+  const code = codeOf(error) ?? "unknown";
   return new WeftError("unavailable", `the adapter cache cannot be written (${code})`, {
     cause: error,
   });

@@ -1,7 +1,7 @@
 import { copyFile } from "node:fs/promises";
 import { join } from "node:path";
 import { WeftError } from "../../engine/core/errors.ts";
-import { extractBundle, writeError } from "../download/mod.ts";
+import { type BundleKind, extractBundle, writeError } from "../download/mod.ts";
 import type { AdapterContent, AdapterSource, ReadOptions } from "../origin.ts";
 import {
   type AdapterFiles,
@@ -11,7 +11,7 @@ import {
   WEIGHTS_FILE,
 } from "../peft/mod.ts";
 import { adapterError } from "../reasons.ts";
-import { type BundleKind, formOf } from "./adapter_url.ts";
+import { formOf } from "./adapter_url.ts";
 import { bundlePath, clearStaging, readStaged, refusePickle } from "./fetcher.ts";
 import { exists, identify, isWithin, readWhole, realPathOf } from "./local_files.ts";
 import { READ_ATTEMPTS } from "./remote_source.ts";

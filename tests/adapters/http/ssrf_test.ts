@@ -1,0 +1,296 @@
+/**
+ * What must not be reachable, whatever the URL looks like. Nothing here leaves the machine even if the guard
+ * fails: names resolve to what the case says, and the agents dial loopback alone and report anything else.
+ */
+import assert from "node:assert/strict";
+import { createOriginClient, type OriginClientOptions } from "../../../adapters/http/mod.ts";
+import { WeftError } from "../../../engine/core/errors.ts";
+import { FaultServer } from "../fault_server.ts";
+import { object } from "../faults.ts";
+import { loopbackAgents } from "./loopback_agents.ts";
+
+interface Case {
+  url: string;
+  reason: string;
+  /** What the configuration allows; a.example.test and *.pub.example.test unless given. */
+  options?: OriginClientOptions;
+  /** What every name resolves to; a resolver must not be asked unless given. */
+  addresses?: string[];
+}
+
+const HOSTS = ["a.example.test", "*.pub.example.test"];
+
+/** Every way to write an address that isn't public, with its host allowed: the address is what is refused. */
+const LITERALS: [host: string, allowed: string][] = [
+  ["127.0.0.1", "127.0.0.1"],
+  ["2130706433", "127.0.0.1"], // decimal
+  ["0x7f000001", "127.0.0.1"], // hexadecimal
+  ["0x7f.1", "127.0.0.1"],
+  ["017700000001", "127.0.0.1"], // octal
+  ["0177.0.0.1", "127.0.0.1"],
+  ["127.1", "127.0.0.1"], // short
+  ["127.0.1", "127.0.0.1"],
+  ["127.0.0.1.", "127.0.0.1"],
+  ["%31%32%37.0.0.1", "127.0.0.1"],
+  ["①②⑦.⓪.⓪.①", "127.0.0.1"], // IDNA maps to digits
+  ["127。0。0。1", "127.0.0.1"],
+  ["0", "0.0.0.0"],
+  ["0.0.0.0", "0.0.0.0"],
+  ["10.0.0.1", "10.0.0.1"],
+  ["172.16.0.1", "172.16.0.1"],
+  ["172.31.255.255", "172.31.255.255"],
+  ["192.168.1.1", "192.168.1.1"],
+  ["0xc0a80101", "192.168.1.1"],
+  ["169.254.169.254", "169.254.169.254"],
+  ["2852039166", "169.254.169.254"],
+  ["0251.0376.0251.0376", "169.254.169.254"],
+  ["100.64.0.1", "100.64.0.1"],
+  ["100.100.100.200", "100.100.100.200"],
+  ["168.63.129.16", "168.63.129.16"],
+  ["192.0.0.192", "192.0.0.192"],
+  ["192.0.2.1", "192.0.2.1"],
+  ["198.18.0.1", "198.18.0.1"],
+  ["198.51.100.1", "198.51.100.1"],
+  ["203.0.113.1", "203.0.113.1"],
+  ["224.0.0.1", "224.0.0.1"],
+  ["240.0.0.1", "240.0.0.1"],
+  ["255.255.255.255", "255.255.255.255"],
+  ["[::1]", "[::1]"],
+  ["[0:0:0:0:0:0:0:1]", "[::1]"],
+  ["[::]", "[::]"],
+  ["[::127.0.0.1]", "[::7f00:1]"], // IPv4-compatible
+  ["[::ffff:127.0.0.1]", "[::ffff:7f00:1]"], // IPv4-mapped
+  ["[::ffff:7f00:1]", "[::ffff:7f00:1]"],
+  ["[::ffff:10.0.0.1]", "[::ffff:a00:1]"],
+  ["[::ffff:169.254.169.254]", "[::ffff:a9fe:a9fe]"],
+  ["[::ffff:0:127.0.0.1]", "[::ffff:0:7f00:1]"], // IPv4-translated
+  ["[64:ff9b::10.0.0.1]", "[64:ff9b::a00:1]"], // NAT64
+  ["[64:ff9b::a9fe:a9fe]", "[64:ff9b::a9fe:a9fe]"],
+  ["[64:ff9b:1::1]", "[64:ff9b:1::1]"],
+  ["[2002:7f00:1::]", "[2002:7f00:1::]"], // 6to4
+  ["[2002:a00:1::1]", "[2002:a00:1::1]"],
+  ["[2001:0:a00:1::f5ff:fffe]", "[2001:0:a00:1::f5ff:fffe]"], // Teredo
+  ["[2001:db8::1]", "[2001:db8::1]"],
+  ["[3fff::1]", "[3fff::1]"],
+  ["[fc00::1]", "[fc00::1]"],
+  ["[fd00:ec2::254]", "[fd00:ec2::254]"],
+  ["[fd20:ce::254]", "[fd20:ce::254]"],
+  ["[fe80::1]", "[fe80::1]"],
+  ["[fec0::1]", "[fec0::1]"],
+  ["[ff02::1]", "[ff02::1]"],
+  ["[100::1]", "[100::1]"],
+  ["[5f00::1]", "[5f00::1]"],
+];
+
+const EVERYWHERE = ["0.0.0.0/0", "::/0"];
+
+const CASES: Case[] = [
+  ...LITERALS.flatMap(([host, allowed]): Case[] => [
+    { url: `https://${host}/x`, reason: "host_not_allowed" },
+    {
+      url: `https://${host}/x`,
+      reason: "address_not_allowed",
+      options: { allowedHosts: [allowed] },
+    },
+  ]),
+  // Metadata services, whatever is configured.
+  ...[
+    "169.254.169.254",
+    "169.254.170.2",
+    "[fd00:ec2::254]",
+    "[::ffff:169.254.169.254]",
+    "168.63.129.16",
+  ]
+    .map((host): Case => ({
+      url: `https://${host}/`,
+      reason: "address_not_allowed",
+      options: { allowedHosts: [host], allowedNetworks: EVERYWHERE },
+    })),
+  {
+    url: "http://169.254.169.254/",
+    reason: "scheme_not_allowed",
+    options: { allowInsecureLoopback: true },
+  },
+  // Names that resolve where they shouldn't.
+  ...[
+    "127.0.0.1",
+    "10.1.2.3",
+    "169.254.169.254",
+    "0.0.0.0",
+    "::1",
+    "::ffff:10.0.0.1",
+    "fe80::1%eth0",
+    "nonsense",
+  ]
+    .map((address): Case => ({
+      url: "https://a.example.test/",
+      reason: "address_not_allowed",
+      addresses: [address],
+    })),
+  {
+    url: "https://a.example.test/",
+    reason: "address_not_allowed",
+    addresses: ["8.8.8.8", "10.0.0.1"],
+  },
+  {
+    url: "https://a.example.test/",
+    reason: "address_not_allowed",
+    addresses: ["10.0.0.1", "8.8.8.8"],
+  },
+  {
+    url: "https://a.example.test/",
+    reason: "address_not_allowed",
+    addresses: ["10.2.0.1"],
+    options: { allowedHosts: HOSTS, allowedNetworks: ["10.1.0.0/16"] },
+  },
+  {
+    url: "https://a.example.test/",
+    reason: "address_not_allowed",
+    addresses: ["127.0.0.1"],
+    options: { allowedHosts: HOSTS, allowInsecureLoopback: true },
+  },
+  { url: "https://a.example.test/", reason: "dns_failed", addresses: [] },
+  // Hosts beside the allowed ones.
+  ...[
+    "https://example.test/",
+    "https://b.a.example.test/",
+    "https://a.example.test.evil.test/",
+    "https://xa.example.test/",
+    "https://a.example.test./",
+    "https://a.example.test:8443/",
+    "https://a.example.test:80/",
+    "https://pub.example.test/",
+    "https://evilpub.example.test/",
+    "https://x.pub.example.test.evil.test/",
+    "https://x.pub.example.test:444/",
+    "https://evil.test/https://a.example.test/",
+    "https://evil.test/?a.example.test",
+    "https://evil.test#@a.example.test/",
+    "https://evil.test\\@a.example.test/", // a backslash is a slash
+    "https://localhost/",
+    "https://аexample.test/", // a Cyrillic letter
+    "https://metadata.google.internal/",
+  ].map((url): Case => ({ url, reason: "host_not_allowed" })),
+  // Users.
+  ...[
+    "https://a.example.test@evil.test/",
+    "https://u:p@a.example.test/",
+    "https://u@a.example.test/",
+  ]
+    .map((url): Case => ({ url, reason: "bad_url" })),
+  // Schemes.
+  ...[
+    "http://a.example.test/",
+    "http://127.0.0.1/",
+    "http://localhost/",
+    "ftp://a.example.test/",
+    "file:///etc/passwd",
+    "file://a.example.test/etc/passwd",
+    "gopher://a.example.test/",
+    "data:text/plain,x",
+    "blob:https://a.example.test/x",
+    "javascript:1",
+    "ws://a.example.test/",
+    "s3://a.example.test/x",
+  ].map((url): Case => ({ url, reason: "scheme_not_allowed" })),
+  // http, where it is allowed to this machine.
+  ...[
+    "http://a.example.test/",
+    "http://10.0.0.1/",
+    "http://0.0.0.0/",
+    "http://[::]/",
+    "http://localhost.evil.test/",
+  ]
+    .map((url): Case => ({
+      url,
+      reason: "scheme_not_allowed",
+      options: { allowedHosts: HOSTS, allowedNetworks: EVERYWHERE, allowInsecureLoopback: true },
+    })),
+];
+
+for (const { url, reason, options, addresses } of CASES) {
+  const given = options ? ` with ${JSON.stringify(options)}` : "";
+  const at = addresses ? ` at ${addresses.join(", ") || "no address"}` : "";
+  Deno.test(`${url}${at}${given} is ${reason}`, async () => {
+    const agents = loopbackAgents();
+    using client = createOriginClient({
+      allowedHosts: HOSTS,
+      ...options,
+      resolve: (host) => {
+        assert.ok(addresses, `"${host}" was asked for`);
+        return Promise.resolve(addresses);
+      },
+      agents,
+    });
+    const asking = client.request({ url: new URL(url), signal: new AbortController().signal });
+    await assert.rejects(asking, (error) => {
+      assert.ok(error instanceof WeftError, `not a WeftError: ${error}`);
+      assert.equal(error.reason, reason, error.message);
+      return true;
+    });
+    assert.deepEqual(agents.escapes, []);
+  });
+}
+
+Deno.test("the corpus is large enough", () => assert.ok(CASES.length >= 60, `${CASES.length}`));
+
+Deno.test("a name that is bound anew is checked anew, and asked for once a connection", async () => {
+  await using server = FaultServer.start({ "/a": object(Uint8Array.of(1)) }, { tls: true });
+  const url = server.url("/a", "a.example.test");
+  const agents = loopbackAgents();
+  const answers = ["127.0.0.1", "10.0.0.1", "169.254.169.254", "127.0.0.1", "10.0.0.1"];
+  let asked = 0;
+  using client = createOriginClient({
+    allowedHosts: [url.host],
+    allowedNetworks: ["127.0.0.1"],
+    resolve: () => Promise.resolve([answers[asked++]]),
+    agents,
+  });
+  const signal = new AbortController().signal;
+  async function ask(): Promise<number> {
+    const { body } = await client.request({ url, signal });
+    await body.cancel(); // and with it the connection
+    return asked;
+  }
+  assert.equal(await ask(), 1);
+  await assert.rejects(() => ask(), { reason: "address_not_allowed" });
+  await assert.rejects(() => ask(), { reason: "address_not_allowed" });
+  assert.equal(await ask(), 4);
+  assert.deepEqual([agents.escapes, server.connections], [[], 2]);
+});
+
+Deno.test("what is allowed goes through: public addresses, and private ones that are covered", async () => {
+  const options: { addresses: string[]; networks?: string[] }[] = [
+    { addresses: ["8.8.8.8"] },
+    { addresses: ["2600::1"] },
+    { addresses: ["::ffff:8.8.8.8"] },
+    { addresses: ["64:ff9b::808:808"] },
+    { addresses: ["10.1.2.3"], networks: ["10.1.0.0/16"] },
+    { addresses: ["::ffff:10.1.2.3"], networks: ["10.1.0.0/16"] },
+    { addresses: ["fd12::1"], networks: ["10.1.0.0/16", "fd12::/32"] },
+  ];
+  for (const { addresses, networks } of options) {
+    const agents = loopbackAgents();
+    using client = createOriginClient({
+      allowedHosts: HOSTS,
+      allowedNetworks: networks,
+      resolve: () => Promise.resolve(addresses),
+      agents,
+    });
+    for (
+      const host of [
+        "a.example.test",
+        "x.pub.example.test",
+        "A.EXAMPLE.TEST",
+        "x.y.pub.example.test:443",
+      ]
+    ) {
+      const asking = client.request({
+        url: new URL(`https://${host}/`),
+        signal: new AbortController().signal,
+      });
+      await assert.rejects(asking, { reason: "connect_failed" });
+      assert.equal(agents.escapes.pop(), addresses[0]);
+    }
+  }
+});
