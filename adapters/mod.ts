@@ -1,10 +1,17 @@
-export { ADAPTER_NAME, type AdapterInfo, type AdapterState } from "./entry.ts";
-export type { AdapterCatalogue, AdapterSource, NamedSource, VersionedFiles } from "./source.ts";
-export { directoryCatalogue, listedCatalogue } from "./sources/directory.ts";
-export type { LocalSourceOptions } from "./sources/local.ts";
-export {
-  type AdapterLease,
-  AdapterStore,
-  type AdapterStoreOptions,
-  type AdapterStoreStats,
-} from "./store.ts";
+export { type Clock, systemClock } from "./clock.ts";
+export type { AdapterEvent, OnAdapterEvent } from "./lifecycle/events.ts";
+export { ADAPTER_NAME } from "./name.ts";
+export { type LocalStoreOptions, openLocalStore } from "./open_local.ts";
+export type {
+  AdapterCatalogue,
+  AdapterContent,
+  AdapterSource,
+  FetchProgress,
+  ListedAdapter,
+  Origins,
+  ReadOptions,
+  WatchedObject,
+} from "./origin.ts";
+export { ADAPTER_REASONS, adapterError, type AdapterReason } from "./reasons.ts";
+export { AdapterStore, type AdapterStoreOptions } from "./store.ts";
+export type * from "./types.ts";

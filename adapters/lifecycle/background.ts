@@ -1,4 +1,4 @@
-import { type Clock } from "../clock.ts";
+import type { Clock } from "../clock.ts";
 import { Limiter } from "../limiter.ts";
 import { underSignals } from "../signals.ts";
 import { messageOf, WeftError } from "../../engine/core/errors.ts";

@@ -57,6 +57,7 @@ export class ContentLoader {
   readonly #fetches = new SingleFlight<Fetched | null>((fetched) => fetched?.hold.release());
   /** By generation. */
   readonly #loads = new SingleFlight<Hold | null>((hold) => hold?.release());
+  readonly #running = new Set<Promise<unknown>>();
   /** Whose status shows how far a fetch is. */
   readonly #watchers = new Map<string, Set<AdapterEntry>>();
 
@@ -80,7 +81,7 @@ export class ContentLoader {
     if (!this.#tiers.disk?.has(generation)) return Promise.resolve(null);
     return this.#loads.run(generation, {
       signal,
-      task: (signal) => this.#loading.run(() => this.#load(generation, signal), signal),
+      task: (signal) => this.#run(this.#loading.run(() => this.#load(generation, signal), signal)),
       take: (hold) => hold && hold.again(),
     });
   }
@@ -106,7 +107,8 @@ export class ContentLoader {
         signal,
         task: (signal) => {
           const startedAt = this.#options.clock.now();
-          return this.#fetch({ name: entry.name, target, unless, signal, watchers, startedAt });
+          const { name } = entry;
+          return this.#run(this.#fetch({ name, target, unless, signal, watchers, startedAt }));
         },
         take: (fetched) => fetched && { content: fetched.content, hold: fetched.hold.again() },
       });
@@ -118,7 +120,18 @@ export class ContentLoader {
   }
 
   get isIdle(): boolean {
-    return this.#fetches.size === 0 && this.#loads.size === 0;
+    return this.#running.size === 0;
+  }
+
+  /** Ends once all reads have, those that were aborted too. */
+  async settled(): Promise<void> {
+    while (this.#running.size > 0) await Promise.allSettled(this.#running);
+  }
+
+  #run<T>(task: Promise<T>): Promise<T> {
+    const running = task.finally(() => this.#running.delete(running));
+    this.#running.add(running);
+    return running;
   }
 
   async #load(generation: string, signal: AbortSignal): Promise<Hold | null> {

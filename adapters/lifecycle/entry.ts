@@ -5,9 +5,6 @@ import type { Content, Target } from "./content.ts";
 import type { Failure } from "./retry_policy.ts";
 import type { PinHold } from "./tiers.ts";
 
-/** Letters, digits, dot, underscore and hyphen, as it stands in URLs and in a request's `model`. */
-export const ADAPTER_NAME = /^[A-Za-z0-9._-]{1,128}$/;
-
 /** A `put` under way. */
 export interface PutTurn {
   readonly controller: AbortController;
@@ -30,7 +27,10 @@ export class AdapterEntry {
   /** The origin is known to have other content, or another origin was named, and that was not tried yet. */
   isStale = false;
   put: PutTurn | null = null;
+  /** What holds a pinned name's content on every tier, once it is there. */
   pin: PinHold | null = null;
+  /** Keeps it on the disk until then. */
+  diskPin: (() => void) | null = null;
   /** Reads under way. */
   reads = 0;
   progress: FetchProgress | null = null;
@@ -58,6 +58,15 @@ export class AdapterEntry {
 
   remove(): void {
     this.#gone.abort(unknownAdapter(this.name));
+  }
+
+  /** Another hold, or none, in the place of the present one. */
+  replacePin(pin: PinHold | null): void {
+    const earlier = this.pin;
+    this.pin = pin;
+    earlier?.release();
+    this.diskPin?.();
+    this.diskPin = null;
   }
 
   /** The failure, if it is one of the present target. */
@@ -94,15 +103,6 @@ export function stateOf({ reads, put, content, failure }: AdapterEntry): Adapter
   if (reads > 0 || put !== null) return "loading";
   if (content !== null) return "ready";
   return failure === null ? "registered" : "failed";
-}
-
-/** @throws {WeftError} `bad_name` when the name is not ADAPTER_NAME. */
-export function refuseName(name: string): void {
-  if (ADAPTER_NAME.test(name)) return;
-  throw adapterError(
-    "bad_name",
-    `its name must be 1 to 128 letters, digits, dots, underscores or hyphens`,
-  );
 }
 
 export function unknownAdapter(name: string): Error {

@@ -99,10 +99,7 @@ export class ManifestSync {
 /** Whether its content is what the manifest means is found out at the origin, or told by its hash. */
 function afterChange(entry: AdapterEntry): void {
   const { content, target } = entry;
-  if (!entry.isPinned) {
-    entry.pin?.release();
-    entry.pin = null;
-  }
+  if (!entry.isPinned) entry.replacePin(null);
   if (content === null) return;
   const isCertain = target.requiredSha256 !== null && meets(content, target.requiredSha256);
   entry.isStale = content.version === null && !isCertain;

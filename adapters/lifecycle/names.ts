@@ -70,8 +70,11 @@ export class Names {
     for (const { entry, change } of changes) this.#apply(entry, change);
   }
 
-  /** Takes a name away at once. Leases keep its content; without any it leaves. */
-  remove(entry: AdapterEntry, { keepTombstone }: { keepTombstone: boolean }): void {
+  /** Takes a name away at once; `beforeGone` may say more to who waits for it. Leases keep its content; without any it leaves. */
+  remove(
+    entry: AdapterEntry,
+    { keepTombstone, beforeGone }: { keepTombstone: boolean; beforeGone?(): void },
+  ): void {
     const place = keepTombstone ? entry.place : null;
     if (place !== null) {
       this.#registry?.put(tombstoneOf(entry));
@@ -80,9 +83,9 @@ export class Names {
       this.#registry?.remove(entry.name);
     }
     if (this.#entries.get(entry.name) === entry) this.#entries.delete(entry.name);
+    beforeGone?.();
     entry.remove();
-    entry.pin?.release();
-    entry.pin = null;
+    entry.replacePin(null);
     const { content } = entry;
     entry.content = null;
     if (content) this.#tiers.unrefer(content.generation);

@@ -40,8 +40,7 @@ export class Pins {
   unpin(entry: AdapterEntry): void {
     if (!entry.isCommitted) throw unknownAdapter(entry.name);
     if (entry.isPinned) this.#names.commit(entry, { isPinned: false });
-    entry.pin?.release();
-    entry.pin = null;
+    entry.replacePin(null);
   }
 
   /** False when the name moved meanwhile. */
@@ -60,8 +59,7 @@ export class Pins {
       pin.release();
       throw error;
     }
-    entry.pin?.release();
-    entry.pin = pin;
+    entry.replacePin(pin);
     return true;
   }
 }

@@ -1,11 +1,12 @@
 import { WeftError } from "../../engine/core/errors.ts";
+import { ADAPTER_NAME } from "../name.ts";
 import type { Origins } from "../origin.ts";
 import { adapterError } from "../reasons.ts";
 import { underSignals } from "../signals.ts";
 import type { PutOptions } from "../types.ts";
 import type { Target } from "./content.ts";
 import type { ContentLoader } from "./content_loader.ts";
-import { ADAPTER_NAME, AdapterEntry, type PutTurn } from "./entry.ts";
+import { AdapterEntry, type PutTurn } from "./entry.ts";
 import type { NameChange, Names } from "./names.ts";
 import type { Tiers } from "./tiers.ts";
 import type { Updater, UpdateResult } from "./updater.ts";

@@ -56,7 +56,7 @@ export class Resolver {
       this.#closing.throwIfAborted();
       entry.gone.throwIfAborted();
       // Remote content that is in memory serves without a look at its origin.
-      const ready = entry.target.source.isLocal ? undefined : this.#ready(entry.content);
+      const ready = entry.target.source.isLocal ? null : this.#ready(entry.content);
       if (ready) return ready;
       const found = await this.#flights.run(this.#keyOf(entry), {
         signal,
@@ -100,25 +100,20 @@ export class Resolver {
   /** Files of this machine are looked at each time. Null: the name moved meanwhile. */
   async #look(entry: AdapterEntry, signal: AbortSignal): Promise<Found | null> {
     const { target, targetFailure, content } = entry;
-    const ready = this.#ready(content);
-    const known = ready && content?.version;
-    const unless = targetFailure?.version ?? known ?? undefined;
-    let isUsed = false;
+    // Not held meanwhile: where there is no room for both, the new content takes its place.
+    const isReady = content !== null && this.#tiers.memory.has(content.generation);
+    const unless = targetFailure?.version ?? (isReady ? content.version : null) ?? undefined;
     try {
       const result = await this.#updater.update(entry, { target, unless, signal });
-      if (result.kind === "moved") return null;
       if (result.kind === "content") return { hold: result.hold, level: "origin" };
-      this.#updater.unchanged(entry, unless);
-      isUsed = ready !== undefined;
-      return ready ?? null;
+      if (result.kind === "unchanged") this.#updater.unchanged(entry, unless);
+      return result.kind === "unchanged" ? this.#ready(content) : null;
     } catch (error) {
       signal.throwIfAborted();
       const answer = this.#updater.remember(entry, { error, target });
-      if (ready === undefined) throw answer;
-      isUsed = true;
-      return ready;
-    } finally {
-      if (!isUsed) ready?.hold.release();
+      const ready = this.#ready(content);
+      if (ready) return ready;
+      throw answer;
     }
   }
 
@@ -182,11 +177,11 @@ export class Resolver {
     }
   }
 
-  #ready(content: Content | null): Found | undefined {
-    if (content === null) return undefined;
+  #ready(content: Content | null): Found | null {
+    if (content === null) return null;
     const level = this.#tiers.levelOf(content.generation);
     const hold = this.#tiers.hold(content.generation);
-    return hold && { hold, level: level === "gpu" ? "gpu" : "ram" };
+    return hold ? { hold, level: level === "gpu" ? "gpu" : "ram" } : null;
   }
 
   /** A name that was deleted and put again is another one. */

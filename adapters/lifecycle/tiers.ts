@@ -1,7 +1,8 @@
 import type { AdapterWeights } from "../../engine/core/adapter_weights.ts";
 import { messageOf, type WeftError } from "../../engine/core/errors.ts";
 import type { AdapterMemory, Resident } from "../memory.ts";
-import type { AdapterLevel, GpuTier } from "../types.ts";
+import type { AdapterLevel, GpuTier, TierStats } from "../types.ts";
+import type { Counters } from "./counters.ts";
 import type { OnAdapterEvent } from "./events.ts";
 import type { DiskTier } from "./ports.ts";
 
@@ -34,8 +35,14 @@ export class Tiers {
     this.#onEvent = onEvent;
   }
 
-  get pinned(): number {
-    return this.#pins.size;
+  stats(
+    { memoryHits: hits, memoryMisses: misses }: Counters,
+  ): { disk: TierStats; ram: TierStats } {
+    const { count: adapters, bytes, maxBytes, evictions } = this.memory;
+    const pinned = [...this.#pins.keys()].filter((generation) => this.memory.has(generation));
+    const ram = { adapters, bytes, maxBytes, evictions, hits, misses, pinned: pinned.length };
+    const none = Object.fromEntries(Object.keys(ram).map((key) => [key, 0])) as typeof ram;
+    return { disk: this.disk?.stats() ?? none, ram };
   }
 
   /** Where a generation is at best. */
@@ -132,32 +139,27 @@ export class Tiers {
     await Promise.all(this.#removals.values());
   }
 
-  /** @throws {Error} when the books do not balance; `references` is what they should say. */
-  checkIntegrity(references: ReadonlyMap<string, number>): void {
+  /**
+   * @param referrers The generation of each that refers to one; when not idle, there may be more.
+   * @throws {Error} when the books do not balance.
+   */
+  checkIntegrity({ referrers, isIdle }: { referrers: readonly string[]; isIdle: boolean }): void {
     this.memory.checkIntegrity();
-    for (const generation of new Set([...references.keys(), ...this.#references.keys()])) {
-      const counted = this.#references.get(generation) ?? 0;
-      const expected = references.get(generation) ?? 0;
-      // Work under way refers too, for a while.
-      if (counted < expected) {
-        throw new Error(`generation ${generation} has ${counted} references, not ${expected}`);
-      }
+    const expected = Map.groupBy(referrers, (generation) => generation);
+    for (const generation of new Set([...expected.keys(), ...this.#references.keys()])) {
+      const references = this.#references.get(generation) ?? 0;
+      const known = expected.get(generation)?.length ?? 0;
+      if (isIdle ? references === known : references >= known) continue;
+      throw new Error(`generation ${generation} has ${references} references, ${known} known`);
     }
     for (const generation of this.memory.generations()) {
-      if (!this.#references.has(generation)) {
-        throw new Error(`generation ${generation} is in memory, and nobody refers to it`);
-      }
+      if (this.#references.has(generation)) continue;
+      throw new Error(`generation ${generation} is in memory, and nobody refers to it`);
     }
     for (const generation of this.disk?.generations() ?? []) {
-      if (!this.#references.has(generation) && !this.#removals.has(generation)) {
-        throw new Error(`generation ${generation} is on the disk, and nobody refers to it`);
-      }
+      if (this.#references.has(generation) || this.#removals.has(generation)) continue;
+      throw new Error(`generation ${generation} is on the disk, and nobody refers to it`);
     }
-  }
-
-  /** What is referred to, for tests of leaks. */
-  references(): ReadonlyMap<string, number> {
-    return this.#references;
   }
 
   #removeFromDisk(generation: string): void {

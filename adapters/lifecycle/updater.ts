@@ -147,16 +147,16 @@ export class Updater {
       signal.throwIfAborted();
       if (options.refuse) options.refuse();
       else if (entry.target !== options.target || entry.content !== earlier) return false;
-      const pins = [pin, entry.pin].filter((pin) => pin?.generation === content.generation);
       const staysPinned = change?.isPinned ?? entry.isPinned;
+      const present = entry.pin?.generation === content.generation ? entry.pin : null;
       // Pinned while this was prepared.
-      if (staysPinned && pins.length === 0) return false;
+      if (staysPinned && present === null && pin === null) return false;
       this.#move(entry, content, change);
-      const lasting = staysPinned ? pins[0] : null;
-      const others = [pin, entry.pin].filter((pin) => pin !== lasting);
-      entry.pin = lasting;
-      pin = null;
-      for (const other of others) other?.release();
+      if (!staysPinned) entry.replacePin(null);
+      else if (present === null) {
+        entry.replacePin(pin);
+        pin = null;
+      }
       return true;
     } finally {
       pin?.release();
