@@ -326,6 +326,8 @@ export class AdapterStore {
     entry.waiting++;
     try {
       const found = await this.#resolver.find(entry, signal);
+      // Newer content wasn't to be had at once.
+      if (entry.isStale) this.#background.keep(entry);
       const isHit = found.level === "gpu" || found.level === "ram";
       if (isHit) this.#counters.memoryHits++;
       else this.#counters.memoryMisses++;
