@@ -12,7 +12,7 @@ const BUSY_TIMEOUT_MS = 2000;
  * The names this server knows, with their URLs, generations and pins: an SQLite database that survives `kill -9`
  * and power loss. What a method wrote is durable when it returns.
  *
- * Needs read and write permission for the file; SQLite's own `-wal` and `-shm` beside it need none.
+ * Needs read and write permission for the directory of the file.
  */
 export class Registry implements Disposable {
   readonly #path: string;

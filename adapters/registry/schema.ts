@@ -4,22 +4,25 @@ import { WeftError } from "../../engine/core/errors.ts";
 /** "Weft" in ASCII; SQLite keeps it in the file's header, so that no other program's database is taken for ours. */
 const APPLICATION_ID = 0x57656674;
 
-/** Each brings the schema one version further. Ones that were released stay as they are: add another. */
+/**
+ * Each brings the schema one version further. Ones that were released stay as they are: add another. What the
+ * values may be is row.ts's to say, which names the row at fault where a constraint would name the table.
+ */
 const MIGRATIONS: readonly string[] = [
   `CREATE TABLE adapters (
     name TEXT PRIMARY KEY,
     url TEXT NOT NULL,
-    owner TEXT NOT NULL CHECK (owner IN ('catalogue', 'manifest', 'api')),
+    owner TEXT NOT NULL,
     place TEXT,
     generation TEXT,
     version TEXT,
     sha256 TEXT,
-    rank INTEGER CHECK (rank > 0),
-    bytes INTEGER CHECK (bytes >= 0),
-    target_modules TEXT CHECK (json_valid(target_modules)),
-    pinned INTEGER NOT NULL CHECK (pinned IN (0, 1)),
+    rank INTEGER,
+    bytes INTEGER,
+    target_modules TEXT,
+    pinned INTEGER NOT NULL,
     required_sha256 TEXT,
-    deleted INTEGER NOT NULL CHECK (deleted IN (0, 1))
+    deleted INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE settings (
     key TEXT PRIMARY KEY,
