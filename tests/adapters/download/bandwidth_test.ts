@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Bandwidth, MemorySink } from "../../../adapters/download/mod.ts";
 import { FaultServer } from "../fault_server.ts";
 import { object } from "../faults.ts";
-import { at, loopbackClient, noise, quickDownloader } from "./support.ts";
+import { assertSameBytes, at, loopbackClient, noise, quickDownloader } from "./support.ts";
 
 const SIGNAL = new AbortController().signal;
 
@@ -18,7 +18,7 @@ Deno.test("downloads share one bound on bytes a second", async () => {
   await Promise.all(["/a", "/b"].map(async (path) => {
     const into = new MemorySink();
     await downloader.download(at(server.url(path)), { into, maxBytes: 100_000, signal: SIGNAL });
-    assert.deepEqual(into.bytes, bytes);
+    assertSameBytes(into.bytes, bytes);
   }));
   // Half a second for both, a quarter of which may pass at once.
   assert(performance.now() - begin >= 240);

@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { createOriginClient, type GuardedClient } from "../../../adapters/http/mod.ts";
 import {
   type Downloadable,
@@ -45,6 +46,13 @@ export function randomFrom(seed: number): () => number {
     mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
+}
+
+/** Says where two differ, not how: a comparison of long arrays takes minutes to print. */
+export function assertSameBytes(actual: Uint8Array, expected: Uint8Array, label = "bytes"): void {
+  assert.equal(actual.length, expected.length, `length of ${label}`);
+  const at = actual.findIndex((byte, index) => byte !== expected[index]);
+  assert.equal(at, -1, `${label} differ from index ${at} on`);
 }
 
 export async function withTempDir(body: (path: string) => Promise<void>): Promise<void> {

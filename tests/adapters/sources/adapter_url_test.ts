@@ -86,11 +86,14 @@ Deno.test("a file's name goes into the path, before the query, and comes back as
   const url = new URL("https://host/a/?sig=1%2F2&x=y");
   assert.equal(below(url, "b c/d?e").href, "https://host/a/b%20c/d%3Fe?sig=1%2F2&x=y");
   assert.equal(below(new URL("s3://bucket"), "x").href, "s3://bucket/x");
-  fc.assert(fc.property(fc.array(fc.string({ minLength: 1 }), { minLength: 1 }), (parts) => {
-    fc.pre(parts.every((part) => part.isWellFormed() && ![".", ".."].includes(part)));
-    const key = parts.join("/");
-    assert.equal(decodeURIComponent(below(new URL("s3://b/p"), key).pathname), `/p/${key}`);
-  }));
+  fc.assert(
+    fc.property(fc.array(fc.string({ minLength: 1 }), { minLength: 1 }), (parts) => {
+      const key = parts.join("/");
+      fc.pre(key.isWellFormed() && !key.split("/").some((part) => [".", ".."].includes(part)));
+      assert.equal(decodeURIComponent(below(new URL("s3://b/p"), key).pathname), `/p/${key}`);
+    }),
+    { numRuns: 1000 },
+  );
 });
 
 Deno.test("people see a URL without user, query and fragment", () => {
