@@ -3,7 +3,8 @@ import type { Origins } from "./origin.ts";
 import { adapterError } from "./reasons.ts";
 import { localCatalogue } from "./sources/local_catalogue.ts";
 import { LocalSource } from "./sources/local_source.ts";
-import { AdapterStore, type AdapterStoreOptions } from "./store.ts";
+import { AdapterStore } from "./store.ts";
+import type { AdapterStoreOptions } from "./store_options.ts";
 
 export interface LocalStoreOptions extends Omit<AdapterStoreOptions, "origins" | "catalogues"> {
   /** Directories of adapters, or that are adapters. */

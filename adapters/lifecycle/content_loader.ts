@@ -1,19 +1,16 @@
 import type { AdapterWeights } from "../../engine/core/adapter_weights.ts";
 import { WeftError } from "../../engine/core/errors.ts";
-import type { ModelConfig } from "../../engine/core/model_config.ts";
 import type { Clock } from "../clock.ts";
 import { Limiter } from "../limiter.ts";
-import { bytesOf } from "../memory.ts";
 import type { AdapterContent, ReadOptions } from "../origin.ts";
-import { describeTargets, digestsOf, parsePeftAdapter, parsePeftConfig } from "../peft/mod.ts";
 import { SingleFlight } from "../single_flight.ts";
 import { formOf } from "../sources/adapter_url.ts";
 import type { Content, Target } from "./content.ts";
+import type { ContentCheck, VersionedContent } from "./content_check.ts";
 import type { Counters } from "./counters.ts";
 import type { AdapterEntry } from "./entry.ts";
 import type { OnAdapterEvent } from "./events.ts";
 import type { DiskTier, StagedContent } from "./ports.ts";
-import { BadContent } from "./retry_policy.ts";
 import { Hold, type Tiers } from "./tiers.ts";
 
 export interface LoaderOptions {
@@ -21,10 +18,7 @@ export interface LoaderOptions {
   counters: Counters;
   clock: Clock;
   onEvent: OnAdapterEvent;
-  /** The base that every adapter must fit. */
-  model: ModelConfig;
-  /** The largest rank a module may have. */
-  maxRank: number;
+  check: ContentCheck;
   /** Reads from origins at the same time. */
   maxConcurrentFetches: number;
   /** Reads from this machine's disks, and checks of what came, at the same time. */
@@ -33,7 +27,7 @@ export interface LoaderOptions {
 
 /** What came from an origin: checked, held, and on the disk where it isn't from this machine. */
 export interface Fetched {
-  content: Content & { version: string };
+  content: VersionedContent;
   hold: Hold;
 }
 
@@ -51,6 +45,7 @@ export interface FetchOptions {
 export class ContentLoader {
   readonly #options: LoaderOptions;
   readonly #tiers: Tiers;
+  readonly #check: ContentCheck;
   readonly #fetching: Limiter;
   readonly #loading: Limiter;
   /** By URL and known version. */
@@ -64,6 +59,7 @@ export class ContentLoader {
   constructor(options: LoaderOptions) {
     this.#options = options;
     this.#tiers = options.tiers;
+    this.#check = options.check;
     this.#fetching = new Limiter(options.maxConcurrentFetches);
     this.#loading = new Limiter(options.maxConcurrentLoads);
   }
@@ -137,7 +133,7 @@ export class ContentLoader {
   async #load(generation: string, signal: AbortSignal): Promise<Hold | null> {
     const files = await this.#tiers.disk?.read(generation);
     if (!files) return null;
-    const weights = await this.#parse(files, { generation, signal });
+    const weights = await this.#check.parse(files, { generation, signal });
     signal.throwIfAborted();
     return this.#tiers.add(weights);
   }
@@ -161,11 +157,11 @@ export class ContentLoader {
     if (job.unless === undefined) {
       return await this.#loading.run(async () => {
         const found = await this.#look(job);
-        return found && await this.#check(found, job);
+        return found && await this.#checkLocal(found, job);
       }, job.signal);
     }
     const found = await this.#look(job);
-    return found && await this.#loading.run(() => this.#check(found, job), job.signal);
+    return found && await this.#loading.run(() => this.#checkLocal(found, job), job.signal);
   }
 
   /** A bundle is unpacked in the staging directory, but not kept. */
@@ -182,8 +178,8 @@ export class ContentLoader {
     }
   }
 
-  async #check(found: AdapterContent, job: FetchJob): Promise<Fetched> {
-    const { content, weights } = await this.#examine(found, job.signal);
+  async #checkLocal(found: AdapterContent, job: FetchJob): Promise<Fetched> {
+    const { content, weights } = await this.#check.examine(found, job.signal);
     job.signal.throwIfAborted();
     this.#came(found, content, job);
     return { content, hold: this.#tiers.add(weights) };
@@ -198,7 +194,7 @@ export class ContentLoader {
         const found = await job.target.source.read(readOptions(job, staged));
         if (found === null) return null;
         const { content, weights } = await this.#loading.run(
-          () => this.#examine(found, job.signal),
+          () => this.#check.examine(found, job.signal),
           job.signal,
         );
         this.#came(found, content, job);
@@ -230,36 +226,9 @@ export class ContentLoader {
     }
   }
 
-  /** @throws {BadContent} when it can't be used. */
-  async #examine(
-    { files, version }: AdapterContent,
-    signal: AbortSignal,
-  ): Promise<{ content: Fetched["content"]; weights: AdapterWeights }> {
-    try {
-      const { generation, sha256 } = await digestsOf(files);
-      const weights = await this.#parse(files, { generation, signal });
-      const bytes = bytesOf(weights);
-      this.#tiers.memory.refuseBeyond(bytes);
-      const targetModules = describeTargets(parsePeftConfig(files.config).targets);
-      const rank = weights.maxRank;
-      return { content: { generation, version, sha256, rank, bytes, targetModules }, weights };
-    } catch (error) {
-      signal.throwIfAborted();
-      throw new BadContent(version, error);
-    }
-  }
-
   #disk(): DiskTier {
     if (this.#tiers.disk) return this.#tiers.disk;
     throw new WeftError("unavailable", "without a disk cache only directories on disk can be read");
-  }
-
-  #parse(
-    files: AdapterContent["files"],
-    known: { generation: string; signal: AbortSignal },
-  ): Promise<AdapterWeights> {
-    const { model, maxRank } = this.#options;
-    return parsePeftAdapter(files, { model, maxRank, ...known });
   }
 
   #came({ files }: AdapterContent, { generation }: Content, { name, target, startedAt }: FetchJob) {

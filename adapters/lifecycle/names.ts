@@ -1,6 +1,8 @@
+import { WeftError } from "../../engine/core/errors.ts";
 import type { Content, Target } from "./content.ts";
 import type { AdapterEntry } from "./entry.ts";
-import type { NameRegistry, RegistryRow } from "./ports.ts";
+import type { RegistryRow } from "../registry/mod.ts";
+import type { NameRegistry } from "./ports.ts";
 import type { Tiers } from "./tiers.ts";
 
 /** What may change of a name; what is left out stays. */
@@ -49,7 +51,7 @@ export class Names {
 
   /** Registers new names that stand for nothing yet. */
   add(entries: readonly AdapterEntry[]): void {
-    this.#registry?.putAll(entries.map((entry) => rowOf(entry)));
+    this.#write((registry) => registry.putAll(entries.map((entry) => rowOf(entry))));
     for (const entry of entries) {
       this.#tombstones.delete(entry.name);
       this.#entries.set(entry.name, entry);
@@ -59,14 +61,16 @@ export class Names {
   /** Moves a name, its target or its pin. Unnamed content changes here alone. */
   commit(entry: AdapterEntry, change: NameChange): void {
     entry.gone.throwIfAborted();
-    if (entry.isNamed) this.#registry?.put(rowOf(entry, change));
+    if (entry.isNamed) this.#write((registry) => registry.put(rowOf(entry, change)));
     this.#apply(entry, change);
   }
 
   /** The same for many at once. */
   commitAll(changes: readonly { entry: AdapterEntry; change: NameChange }[]): void {
     if (changes.length === 0) return;
-    this.#registry?.putAll(changes.map(({ entry, change }) => rowOf(entry, change)));
+    this.#write((registry) =>
+      registry.putAll(changes.map(({ entry, change }) => rowOf(entry, change)))
+    );
     for (const { entry, change } of changes) this.#apply(entry, change);
   }
 
@@ -77,10 +81,10 @@ export class Names {
   ): void {
     const place = keepTombstone ? entry.place : null;
     if (place !== null) {
-      this.#registry?.put(tombstoneOf(entry));
+      this.#write((registry) => registry.put(tombstoneOf(entry)));
       this.#tombstones.set(entry.name, place);
     } else if (entry.isNamed && !this.#tombstones.has(entry.name)) {
-      this.#registry?.remove(entry.name);
+      this.#write((registry) => registry.remove(entry.name));
     }
     if (this.#entries.get(entry.name) === entry) this.#entries.delete(entry.name);
     beforeGone?.();
@@ -106,6 +110,23 @@ export class Names {
       content: contentOf(row),
     });
     return entry;
+  }
+
+  /** @throws {WeftError} what went wrong, without the registry's place on this machine: clients see it. */
+  #write(action: (registry: NameRegistry) => void): void {
+    if (!this.#registry) return;
+    try {
+      action(this.#registry);
+    } catch (error) {
+      const { code, reason } = error instanceof WeftError
+        ? error
+        : { code: "internal" as const, reason: undefined };
+      const why = reason === "disk_full" ? "its disk is full" : code;
+      throw new WeftError(code, `the registry cannot be written (${why})`, {
+        cause: error,
+        reason,
+      });
+    }
   }
 
   #apply(entry: AdapterEntry, change: NameChange): void {

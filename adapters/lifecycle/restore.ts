@@ -1,7 +1,8 @@
 import type { Origins } from "../origin.ts";
 import { AdapterEntry } from "./entry.ts";
 import type { Names } from "./names.ts";
-import type { NameRegistry, RegistryRow } from "./ports.ts";
+import type { RegistryRow } from "../registry/mod.ts";
+import type { NameRegistry } from "./ports.ts";
 import { sourceOf } from "./refused_source.ts";
 import type { Tiers } from "./tiers.ts";
 

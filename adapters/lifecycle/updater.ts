@@ -1,6 +1,7 @@
 import { WeftError } from "../../engine/core/errors.ts";
 import { adapterError } from "../reasons.ts";
 import type { Clock } from "../clock.ts";
+import { underSignals } from "../signals.ts";
 import { type Content, meets, type Target } from "./content.ts";
 import type { ContentLoader, Fetched } from "./content_loader.ts";
 import type { Counters } from "./counters.ts";
@@ -9,6 +10,9 @@ import type { OnAdapterEvent } from "./events.ts";
 import type { NameChange, Names } from "./names.ts";
 import { BadContent, errorOf, failureOf } from "./retry_policy.ts";
 import type { Hold, PinHold, Tiers } from "./tiers.ts";
+
+/** How long a name waits for its new content to be on the GPU. */
+const MAX_WARMING_MS = 5000;
 
 export interface UpdateOptions {
   target: Target;
@@ -69,6 +73,10 @@ export class Updater {
         throw new BadContent(content.version, mismatch(content, options.target));
       }
       isMoved = await this.#prepareAndMove(entry, found, options);
+    } catch (error) {
+      // The GPU can't take it: it will not when it is fetched again either.
+      const isBad = error instanceof WeftError && error.code === "bad_adapter";
+      throw isBad ? new BadContent(content.version, error) : error;
     } finally {
       if (!isMoved) hold.release();
     }
@@ -175,13 +183,24 @@ export class Updater {
     onEvent({ kind: "swapped", name, from: earlier.generation, to: content.generation });
   }
 
-  /** The GPU may be full of what is pinned; then requests bring it there, or not. */
+  /** Busy requests or pins may leave no room on the GPU; then the next requests bring it there. */
   async #warm({ generation }: Content, signal: AbortSignal) {
+    const { clock, tiers: { gpu } } = this.#options;
+    const late = new AbortController();
+    const ended = new AbortController();
+    clock.sleep(MAX_WARMING_MS, ended.signal).then(() => late.abort(), () => {});
     try {
-      return await this.#options.tiers.gpu?.hold(generation, signal);
+      return await underSignals(
+        [signal, late.signal],
+        (signal) => gpu?.hold(generation, signal) ?? Promise.resolve(undefined),
+      );
     } catch (error) {
-      if (error instanceof WeftError && error.code === "overloaded") return undefined;
+      signal.throwIfAborted();
+      const isFull = error instanceof WeftError && error.code === "overloaded";
+      if (late.signal.aborted || isFull) return undefined;
       throw error;
+    } finally {
+      ended.abort();
     }
   }
 }

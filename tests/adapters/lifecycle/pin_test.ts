@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { adapterError } from "../../../adapters/mod.ts";
 import { BYTES, generationOfVariant, until, variant, withWorld } from "./setup.ts";
 
 const URL_A = "https://host/a";
@@ -101,5 +102,29 @@ Deno.test("where the old content is on the GPU, the new one is brought there bef
     gpu.isFull = true;
     host.put(URL_A, variant(3));
     assert.equal((await store.refresh("a")).generation, await generationOfVariant(3));
+  });
+});
+
+Deno.test("a busy GPU holds a name back for seconds at most; content that it refuses is not taken", async () => {
+  await withWorld({}, async ({ host, store, gpu, clock }) => {
+    host.put(URL_A, variant(1));
+    await store.startPut("a", { url: URL_A }).done;
+    const [old, fresh] = await Promise.all([1, 2].map(generationOfVariant));
+    gpu.resident.add(old);
+    gpu.isBusy = true;
+    host.put(URL_A, variant(2));
+    const refreshing = store.refresh("a");
+    await until(() => clock.sleepers === 1);
+    assert.equal(store.get("a")?.generation, old);
+    await clock.pass(5000);
+    assert.equal((await refreshing).generation, fresh);
+    gpu.isBusy = false;
+    gpu.resident.add(fresh);
+    gpu.load = () => Promise.reject(adapterError("bad_adapter", "it holds what f16 cannot"));
+    host.put(URL_A, variant(3));
+    await assert.rejects(store.refresh("a"), { code: "bad_adapter", message: /f16/ });
+    await assert.rejects(store.refresh("a"), { code: "bad_adapter", message: /f16/ });
+    assert.equal(store.stats().fetches, 3);
+    assert.equal(store.get("a")?.generation, fresh);
   });
 });

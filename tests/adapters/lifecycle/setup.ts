@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import {
+  adapterError,
   type AdapterEvent,
   AdapterStore,
   type AdapterStoreOptions,
@@ -87,7 +88,10 @@ export async function until(condition: () => boolean): Promise<void> {
 export class TestGpu implements GpuTier {
   readonly resident = new Set<string>();
   readonly holds: string[] = [];
+  /** Of what is pinned. */
   isFull = false;
+  /** With requests: whoever wants to hold something waits. */
+  isBusy = false;
   load: (generation: string) => Promise<unknown> = () => Promise.resolve();
   gate: Promise<void> = Promise.resolve();
 
@@ -96,10 +100,8 @@ export class TestGpu implements GpuTier {
   }
 
   async hold(generation: string, signal?: AbortSignal) {
-    if (this.isFull) {
-      const { adapterError } = await import("../../../adapters/mod.ts");
-      throw adapterError("memory_full", "pinned adapters fill the GPU");
-    }
+    if (this.isFull) throw adapterError("memory_full", "pinned adapters fill the GPU");
+    if (this.isBusy) await aborted(signal);
     await this.gate;
     signal?.throwIfAborted();
     await this.load(generation);
@@ -112,6 +114,12 @@ export class TestGpu implements GpuTier {
     };
     return { release };
   }
+}
+
+function aborted(signal?: AbortSignal): Promise<never> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
+  return promise;
 }
 
 export interface World {
