@@ -70,6 +70,11 @@ export class DiskCache {
     );
   }
 
+  /** Every generation there is, least recently used first. */
+  generations(): string[] {
+    return this.#books.contents().map(({ generation }) => generation);
+  }
+
   has(generation: string): boolean {
     return this.#books.get(generation) !== undefined;
   }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { messageOf, WeftError } from "../../engine/core/errors.ts";
 import { parseStrictJson } from "../../engine/core/json_strict.ts";
-import { ADAPTER_NAME } from "../entry.ts";
+import { ADAPTER_NAME } from "../name.ts";
 
 /** What a fleet's shared object says its adapters are: the source of truth for every replica that watches it. */
 export interface Manifest {

@@ -1,7 +1,7 @@
 import type { SQLInputValue, SQLOutputValue } from "node:sqlite";
 import { z } from "zod";
 import { WeftError } from "../../engine/core/errors.ts";
-import { ADAPTER_NAME } from "../entry.ts";
+import { ADAPTER_NAME } from "../name.ts";
 import type { AdapterOwner } from "../types.ts";
 
 /** What the registry remembers of one name. */
