@@ -1,4 +1,4 @@
-import { cutPart } from "./core/adapter_part.ts";
+import { cutPart, type PartQuestion } from "./core/adapter_part.ts";
 import type { AdapterWeights } from "./core/adapter_weights.ts";
 import type { AdapterHold, Engine, EngineInfo, EngineStats } from "./core/engine.ts";
 import { WeftError } from "./core/errors.ts";
@@ -197,7 +197,7 @@ export class EngineClient implements Engine {
         for (const outcome of message.outcomes) this.#deliver(outcome);
         break;
       case "need_adapter":
-        this.#sendPart(message);
+        this.#sendPart(message.question);
         break;
       case "held": {
         const hold = this.#holds.get(message.id);
@@ -233,7 +233,8 @@ export class EngineClient implements Engine {
   }
 
   /** Keeps nothing between parts: the weights are the adapter store's, and leased while needed. */
-  async #sendPart({ generation, from }: { generation: string; from: number }): Promise<void> {
+  async #sendPart(question: PartQuestion): Promise<void> {
+    const { generation, from } = question;
     try {
       const weights = await this.#hooks.loadAdapter(generation);
       if (weights.generation !== generation) {
@@ -244,7 +245,7 @@ export class EngineClient implements Engine {
       const buffers = part.modules.flatMap(({ a, b }) => [a.buffer, b.buffer] as ArrayBuffer[]);
       this.#send({ kind: "adapter_part", part }, buffers);
     } catch (error) {
-      this.#send({ kind: "adapter_failed", generation, error: toErrorMessage(error) });
+      this.#send({ kind: "adapter_failed", question, error: toErrorMessage(error) });
     }
   }
 

@@ -56,7 +56,7 @@ export class EngineLoop {
       emit: (id, event) => outcomes.push({ id, event }),
       fail: (id, error) => outcomes.push({ id, error: toErrorMessage(error) }),
       held: (id, error) => send({ kind: "held", id, error: error && toErrorMessage(error) }),
-      requestAdapter: (generation, from) => send({ kind: "need_adapter", generation, from }),
+      requestAdapter: (question) => send({ kind: "need_adapter", question }),
       now: () => performance.now(),
     });
     const { sizing } = opened;
@@ -96,7 +96,7 @@ export class EngineLoop {
         runner.adapterArrived(message.part);
         break;
       case "adapter_failed":
-        runner.adapterFailed(message.generation, fromErrorMessage(message.error));
+        runner.adapterFailed(message.question, fromErrorMessage(message.error));
         break;
       case "check_integrity":
         this.#send({ kind: "integrity", error: this.#integrityError() });

@@ -3,41 +3,43 @@ import type { AdapterHeader, AdapterModule, AdapterWeights } from "./adapter_wei
 /** Tensors of a part, in bytes of f32, unless a single module has more. */
 const PART_BYTES = 4 * 2 ** 20;
 
-/** A run of an adapter's modules on its way to the engine's thread. */
-export interface AdapterPart {
+/** Asks for the part of an adapter that starts with this module. */
+export interface PartQuestion {
   generation: string;
-  /** Which of the header's modules is the first one here. */
+  /** An index into the header's modules: 0, or one of the first part's `starts`. */
   from: number;
-  /** Comes with the first part. */
-  header?: AdapterHeader;
+}
+
+/** A run of an adapter's modules on its way to the engine's thread. */
+export interface AdapterPart extends PartQuestion {
   modules: readonly AdapterModule[];
+  /** What the first part says of the whole: its header, and with which modules its parts start. */
+  whole?: { header: AdapterHeader; starts: readonly number[] };
 }
 
 /**
- * Copies the modules from number `from` on, as many as `maxBytes` allow and at least one, so that
- * no thread ever copies a whole adapter at once. The copies own their memory and may be transferred.
+ * Copies the part that starts with module `from`: as many modules as `maxBytes` allow and at least
+ * one, so that no thread ever copies a whole adapter at once. The copies own their memory and may be
+ * transferred.
  *
- * @throws {RangeError} when the adapter has no module of that number.
+ * @throws {RangeError} when no part starts there.
  */
 export function cutPart(
   weights: AdapterWeights,
   { from, maxBytes = PART_BYTES }: { from: number; maxBytes?: number },
 ): AdapterPart {
   const { generation, maxRank, modules } = weights;
-  if (!(from >= 0 && from < modules.length)) {
+  const starts = partStarts(modules, maxBytes);
+  const index = starts.indexOf(from);
+  if (index < 0) {
     throw new RangeError(
-      `Cannot cut adapter ${generation} at module ${from}: it has ${modules.length}`,
+      `Cannot cut adapter ${generation} at module ${from}: its parts start at ${starts.join(", ")}`,
     );
   }
-  let end = from;
-  let bytes = 0;
-  do bytes += moduleBytes(modules[end++]); while (
-    end < modules.length && bytes + moduleBytes(modules[end]) <= maxBytes
-  );
   const part = {
     generation,
     from,
-    modules: modules.slice(from, end).map(({ a, b, ...shape }) => ({
+    modules: modules.slice(from, starts[index + 1]).map(({ a, b, ...shape }) => ({
       ...shape,
       a: a.slice(),
       b: b.slice(),
@@ -45,10 +47,22 @@ export function cutPart(
   };
   if (from > 0) return part;
   const shapes = modules.map(({ a: _, b: __, ...shape }) => shape);
-  return { ...part, header: { maxRank, modules: shapes } };
+  return { ...part, whole: { header: { maxRank, modules: shapes }, starts } };
 }
 
 /** Bytes of a module's tensors in f32. */
 export function moduleBytes({ a, b }: AdapterModule): number {
   return a.byteLength + b.byteLength;
+}
+
+function partStarts(modules: readonly AdapterModule[], maxBytes: number): number[] {
+  const starts: number[] = [];
+  let bytes = Infinity;
+  for (const [index, module] of modules.entries()) {
+    bytes += moduleBytes(module);
+    if (bytes <= maxBytes) continue;
+    starts.push(index);
+    bytes = moduleBytes(module);
+  }
+  return starts;
 }

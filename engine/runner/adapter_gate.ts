@@ -1,4 +1,4 @@
-import type { AdapterPart } from "../core/adapter_part.ts";
+import type { AdapterPart, PartQuestion } from "../core/adapter_part.ts";
 import type { AdapterHeader } from "../core/adapter_weights.ts";
 import { WeftError } from "../core/errors.ts";
 import type { ActiveRequest } from "./active_request.ts";
@@ -86,8 +86,8 @@ export class AdapterGate {
   }
 
   /** Returns the requests that cannot run without it. */
-  failed(generation: string, error: WeftError): Hopeless[] {
-    return this.#uploads.failed(generation) ? this.#fail(generation, error) : [];
+  failed(question: PartQuestion, error: WeftError): Hopeless[] {
+    return this.#uploads.failed(question) ? this.#fail(question.generation, error) : [];
   }
 
   /** Places as many waiting requests as possible; returns those that can never run. */
@@ -131,9 +131,6 @@ export class AdapterGate {
     }
     const generations = new Set([...this.#placed].flatMap(({ generations }) => generations));
     for (const generation of this.#holds.generations()) generations.add(generation);
-    for (const generation of generations) {
-      if (this.#pool.missing(generation) !== null) this.#uploads.start(generation);
-    }
     const { failed, modules, more } = this.#uploads.write(generations, limitMs);
     for (const active of this.#placed) {
       if (!active.generations.every((generation) => this.#pool.has(generation))) continue;

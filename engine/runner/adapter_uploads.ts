@@ -1,10 +1,13 @@
-import { type AdapterPart, moduleBytes } from "../core/adapter_part.ts";
+import { type AdapterPart, moduleBytes, type PartQuestion } from "../core/adapter_part.ts";
 import type { AdapterHeader, AdapterModule } from "../core/adapter_weights.ts";
 import { WeftError } from "../core/errors.ts";
 import type { AdapterPool, RunnerPorts } from "./ports.ts";
 
 /** What a slice writes where nobody decodes: about as much as one part brings. */
 const FREE_SLICE_BYTES = 4 * 2 ** 20;
+
+/** Parts in hand or asked for of the adapter that is written first: a slice should not run dry. */
+const WINDOW = 4;
 
 /** What became of a slice. */
 export interface SliceOutcome {
@@ -18,18 +21,20 @@ export interface SliceOutcome {
 
 interface Upload {
   header: AdapterHeader | null;
-  /** In hand, in order, without gaps. */
-  parts: AdapterPart[];
-  /** The module from which on the question that is not answered yet asks. */
-  asked: number | null;
-  /** Nobody wanted it for a while since that question: whoever wants it now did not ask it. */
-  isStale: boolean;
+  /** With which modules parts start; only the first is known before it came. */
+  starts: readonly number[];
+  /** By what they start with. */
+  inHand: Map<number, AdapterPart>;
+  /** Starts of parts that are not here yet. */
+  asked: Set<number>;
+  /** Those asked for by somebody who is gone: their failure is nobody's who came later. */
+  stale: Set<number>;
 }
 
 /**
- * Adapters on their way to the GPU. They are pulled part by part: while one part is written the next
- * one comes, so that little of an adapter is in this thread's memory. What is in hand is always held
- * against what the pool lacks, so a generation that lost its place, or moved, begins anew by itself.
+ * Adapters on their way to the GPU. They are pulled part by part while they are written, so little of
+ * an adapter is in this thread's memory. What to write and to ask for follows from what the pool lacks:
+ * a generation that lost its place, or moved, begins anew by itself.
  */
 export class AdapterUploads {
   readonly #pool: AdapterPool;
@@ -54,128 +59,133 @@ export class AdapterUploads {
     return count;
   }
 
+  /** Whether its first part is on its way. */
+  isAsked(generation: string): boolean {
+    return this.#uploads.get(generation)?.asked.has(0) ?? false;
+  }
+
   /** Known before the adapter has its place: from its first part. */
   header(generation: string): AdapterHeader | undefined {
     return this.#pool.header(generation) ?? this.#uploads.get(generation)?.header ?? undefined;
   }
 
-  /** Asks for what comes next of a generation, unless some of it is in hand. */
+  /** Asks for the first part of what nothing is known of. */
   start(generation: string): void {
-    let upload = this.#uploads.get(generation);
-    if (!upload) {
-      upload = { header: null, parts: [], asked: null, isStale: false };
-      this.#uploads.set(generation, upload);
-    }
-    if (upload.parts.length === 0) this.#ask(generation, upload);
+    const upload = this.#upload(generation);
+    if (upload.header === null) this.#ask(generation, upload, 0);
   }
 
-  isAsked(generation: string): boolean {
-    return (this.#uploads.get(generation)?.asked ?? null) !== null;
-  }
-
-  /**
-   * Takes a part in; one that was asked for by somebody who is gone may be of no use any more.
-   *
-   * @throws {WeftError} `internal` for a part that says less than it must.
-   */
+  /** @throws {WeftError} `internal` for a part that no adapter can be made of. */
   arrived(part: AdapterPart): void {
-    const { generation, from, header, modules } = part;
+    const { generation, from, whole, modules } = part;
     const upload = this.#uploads.get(generation);
-    if (upload?.asked !== from) return;
-    upload.asked = null;
-    upload.isStale = false;
-    if (modules.length === 0 || (from === 0 && !header)) {
-      const message = `Cannot load adapter ${generation}: nothing came from module ${from} on`;
-      throw new WeftError("internal", message);
+    if (!upload?.asked.delete(from)) return;
+    upload.stale.delete(from);
+    if (whole) {
+      upload.header = whole.header;
+      upload.starts = whole.starts;
     }
-    upload.header ??= header ?? null;
-    if (from === this.#end(generation, upload)) upload.parts.push(part);
+    const { starts, header } = upload;
+    const end = starts[starts.indexOf(from) + 1] ?? header?.modules.length;
+    if (starts[0] !== 0 || from + modules.length !== end) {
+      throw new WeftError(
+        "internal",
+        `Cannot load adapter ${generation}: ${modules.length} modules came from ${from} on, ` +
+          `not up to ${end}`,
+      );
+    }
+    upload.inHand.set(from, part);
   }
 
-  /** Whether the failure is that of a question somebody waits for; if not, it is to be asked anew. */
-  failed(generation: string): boolean {
+  /** Whether those fail who want this generation now; a stale question is asked anew for them. */
+  failed({ generation, from }: PartQuestion): boolean {
     const upload = this.#uploads.get(generation);
-    if (!upload) return false;
-    const isWanted = !upload.isStale;
-    upload.asked = null;
-    upload.isStale = false;
-    return isWanted;
+    return upload !== undefined && upload.asked.delete(from) && !upload.stale.delete(from);
   }
 
-  /** Forgets what nobody wants. */
+  /** Forgets what is whole and what nobody wants. */
   keep(isWanted: (generation: string) => boolean): void {
     for (const [generation, upload] of this.#uploads) {
-      if (this.#pool.has(generation)) this.#uploads.delete(generation);
-      if (isWanted(generation)) continue;
+      if (isWanted(generation) && !this.#pool.has(generation)) continue;
       upload.header = null;
-      upload.parts = [];
-      upload.isStale = true;
-      if (upload.asked === null) this.#uploads.delete(generation);
+      upload.inHand.clear();
+      upload.stale = new Set(upload.asked);
+      if (upload.asked.size === 0) this.#uploads.delete(generation);
     }
   }
 
   /**
-   * Writes modules of these generations, which have places, in this order: for `limitMs`, as far as
-   * that can be foreseen, and one module at least. Without a limit, as much as a part brings.
+   * Writes modules of those of these generations that have places, in this order: for `limitMs`, as
+   * far as that can be foreseen, and one module at least. Without a limit, as much as a part brings.
    */
   write(generations: Iterable<string>, limitMs: number | null): SliceOutcome {
     const start = this.#ports.now();
-    const failed: SliceOutcome["failed"] = [];
-    let [modules, bytes, slowest, elapsed] = [0, 0, 0, 0];
+    const outcome: SliceOutcome = { modules: 0, failed: [], more: false };
+    let [bytes, slowest, elapsed] = [0, 0, 0];
+    let window = WINDOW;
     for (const generation of generations) {
-      for (let module; (module = this.#next(generation));) {
+      if (this.#pool.missing(generation) === null) continue;
+      for (let module; (module = this.#next(generation, window));) {
         const isOver = limitMs === null
           ? bytes + moduleBytes(module) > FREE_SLICE_BYTES
           : elapsed + slowest > limitMs;
-        if (modules > 0 && isOver) {
-          this.#pool.flush();
-          return { modules, failed, more: true };
+        if (outcome.modules > 0 && isOver) {
+          outcome.more = true;
+          break;
         }
         try {
           this.#pool.write(generation, module);
         } catch (error) {
           if (!(error instanceof WeftError)) throw error;
-          failed.push({ generation, error });
+          outcome.failed.push({ generation, error });
           break;
         }
         const before = elapsed;
         elapsed = this.#ports.now() - start;
         slowest = Math.max(slowest, elapsed - before);
         bytes += moduleBytes(module);
-        modules++;
+        outcome.modules++;
       }
+      if (outcome.more) break;
+      window = 1;
     }
-    if (modules > 0) this.#pool.flush();
-    return { modules, failed, more: false };
+    if (outcome.modules > 0) this.#pool.flush();
+    return outcome;
   }
 
-  /** The module to write next, if it is in hand; asks for what is not. */
-  #next(generation: string): AdapterModule | undefined {
+  /** The module to write next, if it is in hand; asks for what is not of so many parts. */
+  #next(generation: string, window: number): AdapterModule | undefined {
     const index = this.#pool.missing(generation);
     if (index === null) return undefined;
-    const upload = this.#uploads.get(generation)!;
-    upload.parts = upload.parts.filter((part) => endOf(part) > index);
-    if (upload.parts.length > 0 && upload.parts[0].from > index) upload.parts = [];
-    // The next part comes while this one is written.
-    if (upload.parts.length < 2) this.#ask(generation, upload);
-    return upload.parts[0]?.modules[index - upload.parts[0].from];
+    const upload = this.#upload(generation);
+    const { starts, inHand } = upload;
+    const current = starts.findLastIndex((start) => start <= index);
+    for (const from of inHand.keys()) if (from < starts[current]) inHand.delete(from);
+    for (const from of starts.slice(current, current + window)) {
+      if (!inHand.has(from)) this.#ask(generation, upload, from);
+    }
+    const from = starts[current];
+    return inHand.get(from)?.modules[index - from];
   }
 
-  #ask(generation: string, upload: Upload): void {
-    if (upload.asked !== null) return;
-    const from = this.#end(generation, upload);
-    if (from >= (this.header(generation)?.modules.length ?? Infinity)) return;
-    upload.asked = from;
-    this.#ports.requestAdapter(generation, from);
+  #upload(generation: string): Upload {
+    let upload = this.#uploads.get(generation);
+    if (!upload) {
+      upload = {
+        header: null,
+        starts: [0],
+        inHand: new Map(),
+        asked: new Set(),
+        stale: new Set(),
+      };
+      this.#uploads.set(generation, upload);
+    }
+    return upload;
   }
 
-  /** The first module that is neither written nor in hand. */
-  #end(generation: string, { parts }: Upload): number {
-    const last = parts.at(-1);
-    return last ? endOf(last) : this.#pool.missing(generation) ?? 0;
+  #ask(generation: string, { asked }: Upload, from: number): void {
+    if (asked.has(from)) return;
+    asked.add(from);
+    this.#ports.requestAdapter({ generation, from });
   }
-}
-
-function endOf({ from, modules }: AdapterPart): number {
-  return from + modules.length;
 }

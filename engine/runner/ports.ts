@@ -1,3 +1,4 @@
+import type { PartQuestion } from "../core/adapter_part.ts";
 import type { AdapterHeader, AdapterModule } from "../core/adapter_weights.ts";
 import type { WeftError } from "../core/errors.ts";
 import type { Mixture, TokenEvent } from "../core/generation.ts";
@@ -9,11 +10,8 @@ export interface RunnerPorts {
   fail(id: string, error: WeftError): void;
   /** A hold's generation is on the GPU, or never will be (and the hold is forgotten). */
   held(id: number, error: WeftError | null): void;
-  /**
-   * Asks for a generation's modules from this number on. Answered by `Runner.adapterArrived` or
-   * `adapterFailed`; one question per generation at a time.
-   */
-  requestAdapter(generation: string, from: number): void;
+  /** Answered by `Runner.adapterArrived` or `adapterFailed`; nothing is asked twice at a time. */
+  requestAdapter(question: PartQuestion): void;
   /** Milliseconds from any fixed point. */
   now(): number;
 }

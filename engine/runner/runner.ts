@@ -1,4 +1,4 @@
-import type { AdapterPart } from "../core/adapter_part.ts";
+import type { AdapterPart, PartQuestion } from "../core/adapter_part.ts";
 import { WeftError } from "../core/errors.ts";
 import type { FinishReason, GeneratedToken, GenerateRequest } from "../core/generation.ts";
 import { readLogprobs, TOKEN_FAILED, TOKEN_NOTHING } from "../kernels/mod.ts";
@@ -80,8 +80,8 @@ export class Runner {
     this.#failAll(this.#gate.arrived(part));
   }
 
-  adapterFailed(generation: string, error: WeftError): void {
-    this.#failAll(this.#gate.failed(generation, error));
+  adapterFailed(question: PartQuestion, error: WeftError): void {
+    this.#failAll(this.#gate.failed(question, error));
   }
 
   /** Runs one step, with a slice of uploads before it; false when there is nothing to do now. */

@@ -1,5 +1,5 @@
 import { WeftError } from "../../../engine/core/errors.ts";
-import { cutPart } from "../../../engine/core/adapter_part.ts";
+import { cutPart, type PartQuestion } from "../../../engine/core/adapter_part.ts";
 import type { AdapterWeights } from "../../../engine/core/adapter_weights.ts";
 import {
   type GeneratedToken,
@@ -55,14 +55,15 @@ export async function withRunner(
   const asked: string[] = [];
   const held = new Map<number, WeftError | null>();
   const withheld = new Set(options.withheld);
-  const open: { generation: string; from: number }[] = [];
-  const answer = (generation: string, from: number) => {
+  const open: PartQuestion[] = [];
+  const answer = (question: PartQuestion) => {
+    const { generation, from } = question;
     const weights = options.adapters?.get(generation);
     if (weights) {
       opened.runner.adapterArrived(cutPart(weights, { from, maxBytes: options.partBytes }));
     } else {
       opened.runner.adapterFailed(
-        generation,
+        question,
         new WeftError("bad_adapter", `Cannot load adapter ${generation}: it is not here`),
       );
     }
@@ -95,10 +96,10 @@ export async function withRunner(
       outcomes.get(id)!.error = error;
     },
     held: (id, error) => void held.set(id, error),
-    requestAdapter: (generation, from) => {
-      if (from === 0) asked.push(generation);
-      if (withheld.has(generation)) open.push({ generation, from });
-      else queueMicrotask(() => answer(generation, from));
+    requestAdapter: (question) => {
+      if (question.from === 0) asked.push(question.generation);
+      if (withheld.has(question.generation)) open.push(question);
+      else queueMicrotask(() => answer(question));
     },
   });
   const test: TestRunner = {
@@ -109,7 +110,7 @@ export async function withRunner(
     bring: (generation) => {
       withheld.delete(generation);
       for (const question of open.splice(0)) {
-        if (question.generation === generation) answer(generation, question.from);
+        if (question.generation === generation) answer(question);
         else open.push(question);
       }
     },
