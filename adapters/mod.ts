@@ -1,7 +1,7 @@
 export type { AdapterEvent, OnAdapterEvent } from "./lifecycle/events.ts";
 export { ADAPTER_NAME } from "./name.ts";
 export { type LocalStoreOptions, openLocalStore } from "./open_local.ts";
-export type { FetchProgress } from "./origin.ts";
+export type * from "./origin.ts";
 export { adapterError, type AdapterReason } from "./reasons.ts";
 export { AdapterStore } from "./store.ts";
 export type { AdapterStoreOptions } from "./store_options.ts";

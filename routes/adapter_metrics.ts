@@ -5,20 +5,11 @@ import type { LoraRequests } from "./lora_requests.ts";
 
 export interface AdapterMetricsSources {
   adapters: { list(): readonly AdapterInfo[]; stats(): AdapterStoreStats };
-  stats: () => EngineStats & Partial<GpuCounts>;
+  stats: () => EngineStats;
   /** How many adapters the GPU has room for. */
   maxAdapters: number;
   loraRequests: LoraRequests;
   clock: { epochSeconds(): number };
-}
-
-/** What an engine may count of adapters beyond the least; what it doesn't is left out of the page. */
-export interface GpuCounts {
-  /** Generations that stay without a request. */
-  heldAdapters: readonly string[];
-  adapterBytes: number;
-  adapterHits: number;
-  adapterMisses: number;
 }
 
 type Tiers = Record<string, Partial<TierStats>>;

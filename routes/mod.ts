@@ -24,6 +24,7 @@ export type {
   TextTokenizer,
 } from "./ports.ts";
 export type { ConnectionInfo } from "./request_record.ts";
+export { adapterLog } from "./process/adapter_log.ts";
 export { banner, type BannerOptions } from "./process/banner.ts";
 export { type Progress, progressOf } from "./process/progress.ts";
 export { serve, type ServeOptions } from "./process/server.ts";
