@@ -16,8 +16,8 @@ export type Place =
   | { kind: "remote"; scheme: RemoteScheme; url: URL };
 
 const MAX_URL_LENGTH = 8192;
-/** A drive letter isn't a scheme, so two characters at least. */
-const SCHEME = /^([A-Za-z][A-Za-z0-9+.-]+):/;
+/** A lone letter before a colon may be a drive, unless slashes follow as in a URL. */
+const SCHEME = /^([A-Za-z](?:[A-Za-z0-9+.-]+(?=:)|(?=:\/\/))):/;
 const BUNDLE_ENDINGS: readonly [ending: string, kind: BundleKind][] = [
   [".safetensors", "safetensors"],
   [".zip", "zip"],
@@ -81,17 +81,21 @@ export function below(url: URL, path: string): URL {
 export function redact(place: string | URL): string {
   const text = String(place);
   if (!SCHEME.test(text)) {
-    const path = text.split(/[?#]/)[0];
-    return /:[^/]*@/.test(path) ? UNSHOWABLE : path;
+    return showPath(text.split(/[?#]/)[0]);
   }
   // Backslashes and control characters read differently from one parser to the next.
   // deno-lint-ignore no-control-regex
   const url = /[\\\x00-\x20\x7f]/.test(text) ? null : URL.parse(text);
   const scheme = url?.protocol.slice(0, -1);
   if (!url || !scheme) return UNSHOWABLE;
-  if (scheme === "file" && url.host === "") return `file://${url.pathname}`;
+  if (scheme === "file" && url.host === "") return showPath(`file://${url.pathname}`);
   if (!isRemoteScheme(scheme) || url.host === "") return UNSHOWABLE;
   return `${scheme}://${url.host}${url.pathname}`;
+}
+
+/** A path, unless it may be a URL that was misspelt: then what stands before "@" may be a password. */
+function showPath(path: string): string {
+  return /^(?!file:).*:\/\/|:[^/]*@/s.test(path) ? UNSHOWABLE : path;
 }
 
 function parseRemote(text: string): URL {

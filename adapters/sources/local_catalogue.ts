@@ -1,10 +1,11 @@
-import { readdir, stat } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { messageOf } from "../../engine/core/errors.ts";
 import type { AdapterCatalogue, ListedAdapter } from "../origin.ts";
 import { CONFIG_FILE } from "../peft/mod.ts";
 import { adapterError } from "../reasons.ts";
 import { MARKS, withGoodNames } from "./listing.ts";
+import { isDirectory } from "./local_files.ts";
 import { LocalSource } from "./local_source.ts";
 
 /**
@@ -41,7 +42,7 @@ export function localCatalogue(
 }
 
 async function isAdapter(path: string): Promise<boolean> {
-  if (!await stat(path).then((found) => found.isDirectory(), () => false)) return false;
+  if (!await isDirectory(path)) return false;
   const entries = await readdir(path).catch(() => []);
   return entries.some((entry) => MARKS.includes(entry));
 }

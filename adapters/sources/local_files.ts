@@ -36,6 +36,10 @@ export function exists(path: string): Promise<boolean> {
   return stat(path).then(() => true, () => false);
 }
 
+export function isDirectory(path: string): Promise<boolean> {
+  return stat(path).then((found) => found.isDirectory(), () => false);
+}
+
 /** Whether a path is a directory or lies in it, by its letters alone. */
 export function isWithin(path: string, directory: string): boolean {
   const way = relative(directory, path);

@@ -11,9 +11,9 @@ import {
   WEIGHTS_FILE,
 } from "../peft/mod.ts";
 import { adapterError } from "../reasons.ts";
-import { formOf } from "./adapter_url.ts";
+import { type AdapterForm, formOf } from "./adapter_url.ts";
 import { bundlePath, clearStaging, readStaged, refusePickle } from "./fetcher.ts";
-import { exists, identify, isWithin, readWhole, realPathOf } from "./local_files.ts";
+import { exists, identify, isDirectory, isWithin, readWhole, realPathOf } from "./local_files.ts";
 import { READ_ATTEMPTS } from "./remote_source.ts";
 
 export interface LocalSourceOptions {
@@ -44,10 +44,10 @@ export class LocalSource implements AdapterSource {
 
   /** The files may be replaced while they are read: then they are read again. */
   async read({ unless, staging, signal }: ReadOptions): Promise<AdapterContent | null> {
-    const form = formOf(this.location);
     for (let attempt = 0; attempt < READ_ATTEMPTS; attempt++) {
       signal.throwIfAborted();
       const path = await this.#real(this.location);
+      const form = await isDirectory(path) ? "directory" : formOf(this.location);
       const version = await this.#versionOf(path, form);
       if (version === unless) return null;
       const files = form === "directory"
@@ -61,7 +61,7 @@ export class LocalSource implements AdapterSource {
     );
   }
 
-  async #versionOf(path: string, form: ReturnType<typeof formOf>): Promise<string> {
+  async #versionOf(path: string, form: AdapterForm): Promise<string> {
     if (form !== "directory") return await identify(path);
     const config = await this.#fileIn(path, CONFIG_FILE).then(identify);
     const weights = await this.#fileIn(path, WEIGHTS_FILE).then(identify).catch(async (error) => {

@@ -21,7 +21,7 @@ export interface OriginsOptions extends DownloaderOptions {
   /** The local places that the configuration names: they and what lies directly in them, links too. */
   trustedPaths: readonly string[];
   hf: { endpoint: string; token?: string };
-  /** The store of a bucket's URL and the key it names; undefined for what is no bucket's. */
+  /** The store of a bucket's URL and the key it names, decoded; undefined for what is no bucket's. */
   openBucket(url: URL): { store: ObjectStore; prefix: string } | undefined;
   /** Throws `host_not_allowed` or `scheme_not_allowed` for what the client would refuse anyway. */
   checkUrl?(url: URL): void;
