@@ -1,16 +1,16 @@
 /** The one reader of flags and of `WEFT_*` variables. A flag wins over its variable. */
-import { parseArgs } from "node:util";
-import { apiKey, byteSize, integer, type Kind, oneOf, origin, text } from "./config_values.ts";
-import { messageOf, WeftError } from "./engine/core/errors.ts";
+import {
+  DEMO_ADAPTERS,
+  DEMO_MODEL,
+  DTYPES,
+  helpText,
+  parseFlags,
+  Settings,
+} from "./config_flags.ts";
+import { apiKey, byteSize, integer, oneOf, origin, text } from "./config_values.ts";
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "./routes/mod.ts";
 
 export const VERSION = "0.1.0";
-
-const DEMO_MODEL = "models/demo";
-const DEMO_ADAPTERS = "models/demo/adapters";
-
-/** `auto` takes f16 where the device has it. */
-export const DTYPES = ["auto", "f16", "f32"] as const;
 
 /** Everything that can be set. A null leaves the choice to the engine, by the device's memory. */
 export interface Config {
@@ -20,8 +20,32 @@ export interface Config {
   readonly model: string;
   /** The base model's name in the API. */
   readonly servedModelName: string;
-  /** Directories with a PEFT adapter in each of their folders. */
+  /** Directories or URL prefixes with a PEFT adapter in each of their folders. */
   readonly adapters: readonly string[];
+  /** Object that names a fleet's adapters. */
+  readonly adapterManifest: string | null;
+  readonly adapterRefreshSeconds: number;
+  readonly adapterDiskBytes: number;
+  /** The largest download of one adapter. */
+  readonly adapterMaxDownloadBytes: number;
+  /** Time for one download. */
+  readonly adapterTimeoutSeconds: number;
+  readonly adapterFetches: number;
+  /** Bytes a second of all downloads together; null is no bound. */
+  readonly adapterBandwidth: number | null;
+  /** Directories below which `file://` URLs may point. */
+  readonly adapterRoots: readonly string[];
+  readonly allowedAdapterHosts: readonly string[];
+  /** Networks, beyond the public ones, that adapter hosts may resolve into. */
+  readonly allowedAdapterNetworks: readonly string[];
+  readonly allowInsecureLoopback: boolean;
+  readonly allowRequestUrls: boolean;
+  /** For `/v1/adapters`; without one these answer on loopback only. */
+  readonly adminToken: string | null;
+  /** JSON with buckets' endpoints and credentials. */
+  readonly objectStorage: string | null;
+  /** Where this server keeps downloads and its registry. */
+  readonly stateDir: string;
   readonly apiKeys: readonly string[];
   readonly corsOrigins: readonly string[];
   readonly dtype: typeof DTYPES[number];
@@ -49,58 +73,6 @@ export type Command =
   | { kind: "serve"; config: Config }
   | { kind: "print"; text: string };
 
-/** A flag: how it is shown, where else it is read from, and what it means. */
-interface Flag {
-  value?: string;
-  help: string;
-  /** May be given several times; its variable holds a comma-separated list. */
-  multiple?: boolean;
-  short?: string;
-  /** A variable beside `WEFT_…`, asked last. */
-  alsoFrom?: string;
-}
-
-const FLAGS = {
-  host: { value: "ADDRESS", help: "address to listen on (127.0.0.1)" },
-  port: { value: "PORT", help: "port to listen on (8000); 0 takes a free one", alsoFrom: "PORT" },
-  model: { value: "PATH", help: `model directory or hf://owner/name[@revision] (${DEMO_MODEL})` },
-  "served-model-name": { value: "NAME", help: "the base's name in the API (from --model)" },
-  adapters: {
-    value: "DIRECTORY",
-    help: `folder of PEFT adapters (${DEMO_ADAPTERS} for the demo model); repeatable`,
-    multiple: true,
-  },
-  "api-key": { value: "KEY", help: "accepted bearer key (none: open); repeatable", multiple: true },
-  "cors-origin": {
-    value: "ORIGIN",
-    help: "origin that browsers may call from (none); repeatable",
-    multiple: true,
-  },
-  dtype: { value: "TYPE", help: `weights on the GPU: ${DTYPES.join(", ")} (auto)` },
-  "gpu-memory": { value: "SIZE", help: "stay within this on the GPU (what it gives, less 10 %)" },
-  "kv-memory": { value: "SIZE", help: "KV cache, such as 512MiB or 2GB (by the device)" },
-  "max-batch": { value: "ROWS", help: "sequences that run at once (by the device)" },
-  "max-model-len": { value: "TOKENS", help: "context length (the model's, by the device)" },
-  "max-adapters": { value: "COUNT", help: "adapters on the GPU at once (by the device)" },
-  "max-lora-rank": { value: "RANK", help: "largest rank of an adapter (64)" },
-  "adapter-memory": { value: "SIZE", help: "host memory for adapters (2GiB)" },
-  "max-queued-requests": { value: "COUNT", help: "requests that may wait (256)" },
-  "max-queued-tokens": { value: "TOKENS", help: "prompt tokens that may wait (262144)" },
-  "drain-seconds": { value: "SECONDS", help: "time for running answers at shutdown (30)" },
-  "hf-token": { value: "TOKEN", help: "for private hf:// models", alsoFrom: "HF_TOKEN" },
-  "hf-endpoint": {
-    value: "URL",
-    help: "the hub that hf:// means (https://huggingface.co)",
-    alsoFrom: "HF_ENDPOINT",
-  },
-  "log-level": { value: "LEVEL", help: `${LOG_LEVELS.join(", ")} (info)` },
-  "log-format": { value: "FORMAT", help: `${LOG_FORMATS.join(", ")} (json)` },
-  help: { help: "show this text", short: "h" },
-  version: { help: "show the version", short: "v" },
-} as const satisfies Record<string, Flag>;
-
-type FlagName = keyof typeof FLAGS;
-
 /**
  * Reads flags and variables. `env` looks a variable up.
  * @throws WeftError `invalid_request` that names the flag or variable and says what is allowed
@@ -123,6 +95,21 @@ function buildConfig(settings: Settings): Config {
     model,
     servedModelName: settings.one("served-model-name", text, nameOf(model)),
     adapters: settings.many("adapters", text, model === DEMO_MODEL ? [DEMO_ADAPTERS] : []),
+    adapterManifest: settings.one("adapter-manifest", text, null),
+    adapterRefreshSeconds: settings.one("adapter-refresh", integer(1, 86_400), 60),
+    adapterDiskBytes: settings.one("adapter-disk", byteSize, 10 * 2 ** 30),
+    adapterMaxDownloadBytes: settings.one("adapter-max-download", byteSize, 2 * 2 ** 30),
+    adapterTimeoutSeconds: settings.one("adapter-timeout", integer(1, 86_400), 600),
+    adapterFetches: settings.one("adapter-fetches", integer(1, 64), 4),
+    adapterBandwidth: settings.one("adapter-bandwidth", byteSize, null),
+    adapterRoots: settings.many("adapter-root", text, []),
+    allowedAdapterHosts: settings.many("allow-adapter-host", text, []),
+    allowedAdapterNetworks: settings.many("allow-adapter-network", text, []),
+    allowInsecureLoopback: settings.isOn("allow-insecure-loopback"),
+    allowRequestUrls: settings.isOn("allow-request-urls"),
+    adminToken: settings.one("admin-token", apiKey, null),
+    objectStorage: settings.one("object-storage", text, null),
+    stateDir: settings.one("state-dir", text, ".weft"),
     apiKeys: settings.many("api-key", apiKey, []),
     corsOrigins: settings.many("cors-origin", origin, []),
     dtype: settings.one("dtype", oneOf(DTYPES), "auto"),
@@ -143,107 +130,8 @@ function buildConfig(settings: Settings): Config {
   });
 }
 
-/** What was given on the command line: flag name → its values. */
-type GivenFlags = ReadonlyMap<string, readonly string[]>;
-
-function parseFlags(args: readonly string[]): GivenFlags {
-  const options = Object.fromEntries(
-    Object.entries<Flag>(FLAGS).map(([name, { value, short }]) => [name, {
-      type: value === undefined ? "boolean" as const : "string" as const,
-      multiple: true as const,
-      ...(short === undefined ? {} : { short }),
-    }]),
-  );
-  try {
-    const { values } = parseArgs({ args: [...args], options, strict: true });
-    return new Map(
-      Object.entries(values).map(([name, value]) => [name, (value as unknown[]).map(String)]),
-    );
-  } catch (cause) {
-    throw new WeftError(
-      "invalid_request",
-      `${messageOf(cause).split(". To specify")[0]}; --help lists the flags`,
-      { cause },
-    );
-  }
-}
-
-/** Flags over variables over defaults. */
-class Settings {
-  readonly #given: GivenFlags;
-  readonly #env: (name: string) => string | undefined;
-
-  constructor(given: GivenFlags, env: (name: string) => string | undefined) {
-    this.#given = given;
-    this.#env = env;
-  }
-
-  one<T, D>(name: FlagName, kind: Kind<T>, fallback: D): T | D {
-    const found = this.#find(name);
-    if (found === null) return fallback;
-    if (found.values.length > 1) {
-      throw new WeftError(
-        "invalid_request",
-        `Cannot use ${found.source} ${found.values.length} times: it takes one value`,
-      );
-    }
-    return readValue(found.values[0], { source: found.source, kind });
-  }
-
-  many<T>(name: FlagName, kind: Kind<T>, fallback: readonly T[]): readonly T[] {
-    const found = this.#find(name);
-    if (found === null) return Object.freeze([...fallback]);
-    const { source, values } = found;
-    return Object.freeze(values.map((value) => readValue(value, { source, kind })));
-  }
-
-  #find(name: FlagName): { source: string; values: readonly string[] } | null {
-    const values = this.#given.get(name);
-    if (values !== undefined) return { source: `--${name}`, values };
-    const { multiple, alsoFrom }: Flag = FLAGS[name];
-    for (const source of [variableOf(name), ...(alsoFrom === undefined ? [] : [alsoFrom])]) {
-      const value = this.#env(source);
-      // An empty variable is how shells and compose files leave one unset.
-      if (value === undefined || value === "") continue;
-      const values = multiple ? value.split(",").map((part) => part.trim()) : [value];
-      return { source, values };
-    }
-    return null;
-  }
-}
-
-function readValue<T>(value: string, { source, kind }: { source: string; kind: Kind<T> }): T {
-  const read = kind.read(value);
-  if (read !== undefined) return read;
-  throw new WeftError(
-    "invalid_request",
-    `Invalid value${kind.secret ? "" : ` "${value}"`} for ${source}: expected ${kind.expected}`,
-  );
-}
-
-function variableOf(name: FlagName): string {
-  return `WEFT_${name.toUpperCase().replaceAll("-", "_")}`;
-}
-
 /** `hf://owner/name@revision` → `owner/name`; a path → its last part. */
 function nameOf(model: string): string {
   if (model.startsWith("hf://")) return model.slice("hf://".length).split("@")[0];
   return model.split(/[\\/]/).filter((part) => part !== "" && part !== ".").at(-1) ?? model;
-}
-
-function helpText(): string {
-  const rows = Object.entries<Flag>(FLAGS).map(([name, { value, help, short }]) => {
-    const flag = `${short === undefined ? "" : `-${short}, `}--${name}`;
-    return `  ${(value === undefined ? flag : `${flag} ${value}`).padEnd(30)} ${help}`;
-  });
-  return [
-    "Weft serves one language model and many LoRA adapters from one GPU.",
-    "",
-    "Usage: deno task start [flags]",
-    "",
-    ...rows,
-    "",
-    "Each flag can be set by a variable: --max-batch by WEFT_MAX_BATCH; lists with commas.",
-    "PORT is honoured where neither --port nor WEFT_PORT is given.",
-  ].join("\n");
 }

@@ -30,6 +30,11 @@ export function oneOf<T extends string>(allowed: readonly T[]): Kind<T> {
   };
 }
 
+export const onOrOff: Kind<boolean> = {
+  expected: "true, false, 1 or 0",
+  read: (text) => ({ true: true, 1: true, false: false, 0: false })[text],
+};
+
 const UNITS: Readonly<Record<string, number>> = {
   "": 1,
   b: 1,

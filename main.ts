@@ -1,14 +1,17 @@
 /** Starts the server: reads the configuration, makes the parts, wires them, serves until told to stop. */
-import { AdapterStore, directoryCatalogue } from "./adapters/mod.ts";
+import { join } from "node:path";
+import { AdapterStore, type AdapterWorld, openAdapterWorld } from "./adapters/mod.ts";
 import { type Config, readConfig, VERSION } from "./config.ts";
 import type { Engine } from "./engine/core/engine.ts";
-import { messageOf, WeftError } from "./engine/core/errors.ts";
+import { messageOf } from "./engine/core/errors.ts";
 import { loadTokenizer, resolveModel, startEngine } from "./engine/mod.ts";
 import {
+  adapterLog,
   banner,
   createApp,
   createLogger,
   createMetrics,
+  isLoopbackHost,
   Lifecycle,
   type Logger,
   MAX_BODY_BYTES,
@@ -18,8 +21,7 @@ import {
   stopOnSignals,
 } from "./routes/mod.ts";
 
-/** Downloaded models; the one place `deno task start` may write to. */
-const MODEL_CACHE = ".weft/models";
+const HUB = "https://huggingface.co";
 
 async function run(config: Config): Promise<number> {
   const logger = createLogger({
@@ -29,8 +31,9 @@ async function run(config: Config): Promise<number> {
   });
   const downloading = perLabel((file) => consoleProgress(file, logger));
   const loading = consoleProgress("weights", logger);
+  await using world = await openWorld(config, logger);
   const modelDirectory = await resolveModel(config.model, {
-    cacheDir: MODEL_CACHE,
+    cacheDir: join(config.stateDir, "models"),
     token: config.hfToken ?? undefined,
     endpoint: config.hfEndpoint ?? undefined,
     onProgress: ({ file, doneBytes, totalBytes }) => downloading(file)(doneBytes, totalBytes),
@@ -49,14 +52,17 @@ async function run(config: Config): Promise<number> {
     maxLoraRank: config.maxLoraRank ?? undefined,
     maxQueuedRequests: config.maxQueuedRequests,
     maxQueuedTokens: config.maxQueuedTokens,
-    // Called only by requests, and so only once there is a store.
+    // Called only by requests and pins, and so only once there is a store.
     loadAdapter: (generation) => adapters.weightsOf(generation),
     onProgress: ({ loadedBytes, totalBytes }) => loading(loadedBytes, totalBytes),
   });
-  const adapters = await openStore(config, engine);
-  refuseTakenNames(adapters, config.servedModelName);
+  const adapters = await openStore(config, { engine, world, logger });
   const tokenizer = await tokenizing;
   const lifecycle = new Lifecycle();
+  const clock = {
+    now: () => performance.now(),
+    epochSeconds: () => Math.floor(Date.now() / 1000),
+  };
   const app = createApp({
     engine,
     tokenizer,
@@ -65,16 +71,26 @@ async function run(config: Config): Promise<number> {
       modelName: config.servedModelName,
       modelSource: config.model,
       apiKeys: config.apiKeys,
+      adminToken: config.adminToken,
+      boundToLoopback: isLoopbackHost(config.host),
+      allowRequestUrls: config.allowRequestUrls,
       corsOrigins: config.corsOrigins,
       maxBodyBytes: MAX_BODY_BYTES,
     },
     lifecycle,
-    metrics: createMetrics({ stats: () => engine.stats(), lifecycle, version: VERSION }),
+    metrics: createMetrics({
+      stats: () => engine.stats(),
+      adapters,
+      maxAdapters: engine.info.maxAdapters,
+      lifecycle,
+      clock,
+      version: VERSION,
+    }),
     logger,
-    clock: { now: () => performance.now(), epochSeconds: () => Math.floor(Date.now() / 1000) },
+    clock,
   });
   const code = await serve({
-    fetch: (request) => app.fetch(request),
+    fetch: (request, connection) => app.fetch(request, connection),
     engine,
     lifecycle,
     logger,
@@ -92,33 +108,55 @@ async function run(config: Config): Promise<number> {
       })),
   });
   tokenizer.close();
+  await adapters.close();
   await engine.close();
   return code;
 }
 
-function openStore(config: Config, engine: Engine): Promise<AdapterStore> {
-  const maxBytes = config.adapterMemoryBytes;
-  return AdapterStore.open({
-    catalogues: config.adapters.map((path) =>
-      directoryCatalogue(path, { maxWeightBytes: maxBytes })
-    ),
-    model: engine.info.model,
-    maxRank: engine.info.maxLoraRank,
-    maxBytes,
+function openWorld(config: Config, logger: Logger): Promise<AdapterWorld> {
+  return openAdapterWorld({
+    stateDir: config.stateDir,
+    diskBytes: config.adapterDiskBytes,
+    places: config.adapters,
+    manifest: config.adapterManifest,
+    fileRoots: config.adapterRoots,
+    allowedHosts: config.allowedAdapterHosts,
+    allowedNetworks: config.allowedAdapterNetworks,
+    allowInsecureLoopback: config.allowInsecureLoopback,
+    maxDownloadBytes: config.adapterMaxDownloadBytes,
+    downloadTimeoutMs: config.adapterTimeoutSeconds * 1000,
+    bytesPerSecond: config.adapterBandwidth,
+    hub: { endpoint: config.hfEndpoint ?? HUB, token: config.hfToken ?? undefined },
+    objectStorage: config.objectStorage,
+    env: (name) => Deno.env.get(name),
+    onCorrupt: (generation) => logger.log("warn", "adapter_corrupt_on_disk", { generation }),
   });
 }
 
-/** A name in `model` must mean one thing. */
-function refuseTakenNames(adapters: AdapterStore, modelName: string): void {
-  for (const taken of [modelName, "auto"]) {
-    if (!adapters.get(taken)) continue;
-    throw new WeftError(
-      "bad_adapter",
-      `Cannot serve the adapter "${taken}": the name means the ${
-        taken === modelName ? "base" : "router"
-      }; rename its folder${taken === modelName ? " or choose another --served-model-name" : ""}`,
-    );
-  }
+/** A name in `model` must mean one thing: the base's and the router's are taken. */
+function openStore(
+  config: Config,
+  { engine, world, logger }: { engine: Engine; world: AdapterWorld; logger: Logger },
+): Promise<AdapterStore> {
+  const { origins, catalogues, manifest, disk, registry } = world;
+  return AdapterStore.open({
+    origins,
+    catalogues,
+    manifest,
+    disk,
+    registry,
+    model: engine.info.model,
+    maxRank: engine.info.maxLoraRank,
+    maxBytes: config.adapterMemoryBytes,
+    gpu: {
+      has: (generation) => engine.stats().residentAdapters.includes(generation),
+      hold: (generation, signal) => engine.holdAdapter(generation, signal),
+    },
+    reservedNames: [config.servedModelName, "auto"],
+    maxConcurrentFetches: config.adapterFetches,
+    refreshMs: config.adapterRefreshSeconds * 1000,
+    onEvent: adapterLog(logger),
+  });
 }
 
 /** On the terminal where there is one, else in the log. */

@@ -1,5 +1,5 @@
 import type { AdapterWeights } from "../engine/core/adapter_weights.ts";
-import { WeftError } from "../engine/core/errors.ts";
+import { adapterError } from "./reasons.ts";
 
 /** A generation in host memory. While it is held it stays. */
 export interface Resident {
@@ -27,6 +27,10 @@ export class AdapterMemory {
     return this.#bytes;
   }
 
+  get count(): number {
+    return this.#residents.size;
+  }
+
   get evictions(): number {
     return this.#evictions;
   }
@@ -43,7 +47,7 @@ export class AdapterMemory {
   /**
    * Adds a generation and holds it; one that is there already is held again.
    *
-   * @throws {WeftError} `bad_adapter` when it is larger than the budget, `overloaded` when what is held
+   * @throws {WeftError} `bad_adapter` when it is larger than the budget, `memory_full` when what is held
    *   leaves no room for it.
    */
   add(weights: AdapterWeights): Resident {
@@ -54,6 +58,16 @@ export class AdapterMemory {
     this.#residents.set(weights.generation, resident);
     this.#bytes += resident.bytes;
     return resident;
+  }
+
+  /** @throws {WeftError} `bad_adapter` for what could never fit. */
+  refuseBeyond(bytes: number): void {
+    if (bytes > this.maxBytes) {
+      throw adapterError(
+        "bad_adapter",
+        `it takes ${bytes} bytes of memory, more than the ${this.maxBytes} configured for all adapters`,
+      );
+    }
   }
 
   /** Also marks it as the latest used. */
@@ -75,6 +89,18 @@ export class AdapterMemory {
     resident.holds--;
   }
 
+  /** Lets a generation go that nobody holds; does nothing where it is not in memory. */
+  remove(generation: string): void {
+    const resident = this.#residents.get(generation);
+    if (resident === undefined) return;
+    if (resident.holds > 0) throw new Error(`generation ${generation} is held`);
+    this.#drop(resident);
+  }
+
+  generations(): string[] {
+    return [...this.#residents.keys()];
+  }
+
   /** @throws {Error} when the books do not balance. */
   checkIntegrity(): void {
     let bytes = 0;
@@ -93,31 +119,31 @@ export class AdapterMemory {
 
   /** All or nothing: evicts only when that makes enough room. */
   #makeRoom(bytes: number): void {
-    if (bytes > this.maxBytes) {
-      throw new WeftError(
-        "bad_adapter",
-        `it takes ${bytes} bytes of memory, more than the ${this.maxBytes} configured for all adapters`,
-      );
-    }
+    this.refuseBeyond(bytes);
     const idle = [...this.#residents.values()].filter((resident) => resident.holds === 0);
     const held = this.#bytes - idle.reduce((sum, resident) => sum + resident.bytes, 0);
     if (held + bytes > this.maxBytes) {
-      throw new WeftError(
-        "overloaded",
-        `it takes ${bytes} bytes, but running requests use ${held} of the ${this.maxBytes} configured ` +
-          `for adapters`,
+      throw adapterError(
+        "memory_full",
+        `it takes ${bytes} bytes, but running requests and pins hold ${held} of the ${this.maxBytes} ` +
+          `configured for adapters`,
         { retryAfterSeconds: 1 },
       );
     }
     for (const resident of idle) {
       if (this.#bytes + bytes <= this.maxBytes) return;
-      this.#residents.delete(resident.weights.generation);
-      this.#bytes -= resident.bytes;
+      this.#drop(resident);
       this.#evictions++;
     }
   }
+
+  #drop({ weights, bytes }: Resident): void {
+    this.#residents.delete(weights.generation);
+    this.#bytes -= bytes;
+  }
 }
 
-function bytesOf({ modules }: AdapterWeights): number {
+/** What an adapter's tensors take in memory. */
+export function bytesOf({ modules }: AdapterWeights): number {
   return modules.reduce((sum, { a, b }) => sum + a.byteLength + b.byteLength, 0);
 }

@@ -1,10 +1,9 @@
-export { ADAPTER_NAME, type AdapterInfo, type AdapterState } from "./entry.ts";
-export type { AdapterCatalogue, AdapterSource, NamedSource, VersionedFiles } from "./source.ts";
-export { directoryCatalogue, listedCatalogue } from "./sources/directory.ts";
-export type { LocalSourceOptions } from "./sources/local.ts";
-export {
-  type AdapterLease,
-  AdapterStore,
-  type AdapterStoreOptions,
-  type AdapterStoreStats,
-} from "./store.ts";
+export type { AdapterEvent, OnAdapterEvent } from "./lifecycle/events.ts";
+export { ADAPTER_NAME } from "./name.ts";
+export { type LocalStoreOptions, openLocalStore } from "./open_local.ts";
+export type * from "./origin.ts";
+export { adapterError, type AdapterReason } from "./reasons.ts";
+export { AdapterStore } from "./store.ts";
+export type { AdapterStoreOptions } from "./store_options.ts";
+export type * from "./types.ts";
+export { type AdapterWorld, type AdapterWorldOptions, openAdapterWorld } from "./world.ts";

@@ -30,6 +30,11 @@ export class SingleFlight<T> {
     this.#dispose = dispose;
   }
 
+  /** Flights that callers can still join. */
+  get size(): number {
+    return this.#flights.size;
+  }
+
   /** @throws What the task or `take` throws; what `signal` holds when it aborts. */
   run<R>(key: string, { signal, task, take }: FlightOptions<T, R>): Promise<R> {
     if (signal?.aborted) return Promise.reject(signal.reason);

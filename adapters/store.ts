@@ -1,125 +1,142 @@
 import type { AdapterWeights } from "../engine/core/adapter_weights.ts";
 import { WeftError } from "../engine/core/errors.ts";
-import type { ModelConfig } from "../engine/core/model_config.ts";
-import {
-  type AdapterEntry,
-  type AdapterInfo,
-  describeEntry,
-  failureOf,
-  refuseName,
-} from "./entry.ts";
-import { Limiter } from "./limiter.ts";
-import { AdapterMemory, type Resident } from "./memory.ts";
-import { describeTargets, parsePeftAdapter, parsePeftConfig } from "./peft/mod.ts";
-import { SingleFlight } from "./single_flight.ts";
-import type { AdapterCatalogue, NamedSource } from "./source.ts";
-
-export interface AdapterStoreOptions {
-  /** Where adapters are found; a name may occur once in all of them. */
-  catalogues: readonly AdapterCatalogue[];
-  /** The base that every adapter must fit. */
-  model: ModelConfig;
-  /** The largest rank a module may have. */
-  maxRank: number;
-  /** Host memory for adapters' tensors. */
-  maxBytes: number;
-  /** Adapters read at the same time; 2 unless told. */
-  maxConcurrentLoads?: number;
-}
-
-/** A hold on one generation: while it lasts, its tensors stay in memory. */
-export interface AdapterLease extends Disposable {
-  readonly name: string;
-  readonly generation: string;
-  /** Shared and immutable: copy a tensor before transferring its buffer elsewhere. */
-  readonly weights: AdapterWeights;
-  /** Gives the hold back; further calls do nothing. */
-  release(): void;
-}
-
-/** A snapshot for metrics. Counters only grow. */
-export interface AdapterStoreStats {
-  registered: number;
-  ready: number;
-  failed: number;
-  leases: number;
-  bytes: number;
-  maxBytes: number;
-  /** Acquisitions served from memory, and those that had to read. */
-  hits: number;
-  misses: number;
-  loads: number;
-  loadFailures: number;
-  evictions: number;
-}
+import { type AdapterEntry, describeEntry, stateOf, unknownAdapter } from "./lifecycle/entry.ts";
+import { Leases } from "./lifecycle/leases.ts";
+import { assemble, type Parts } from "./lifecycle/parts.ts";
+import { restoreNames } from "./lifecycle/restore.ts";
+import { adapterError } from "./reasons.ts";
+import { underSignals, waitUnder } from "./signals.ts";
+import type { AdapterStoreOptions } from "./store_options.ts";
+import type {
+  AdapterInfo,
+  AdapterLease,
+  AdapterLevel,
+  AdapterStoreStats,
+  PutOptions,
+} from "./types.ts";
 
 /**
- * The adapters by name. Only names and configurations are read at first; tensors are read, checked and kept when a
- * request first needs them. A name stands for its source's present content: content that changed becomes a new
- * generation for new requests, while leases keep theirs.
+ * The adapters by name. A name stands for one generation of content and moves to another in one step; requests lease
+ * generations and keep theirs. Content is fetched when it is first needed, and kept on disk and in memory.
  */
 export class AdapterStore {
-  readonly #entries = new Map<string, AdapterEntry>();
-  readonly #memory: AdapterMemory;
-  readonly #flights: SingleFlight<Resident>;
-  readonly #limiter: Limiter;
-  readonly #model: ModelConfig;
-  readonly #maxRank: number;
-  #leases = 0;
-  #hits = 0;
-  #misses = 0;
-  #loads = 0;
-  #loadFailures = 0;
+  readonly #closing = new AbortController();
+  readonly #leases = new Leases();
+  readonly #parts: Parts;
+  readonly #isManaged: boolean;
 
   private constructor(options: AdapterStoreOptions) {
-    this.#model = options.model;
-    this.#maxRank = options.maxRank;
-    this.#memory = new AdapterMemory(options.maxBytes);
-    this.#flights = new SingleFlight((resident) => this.#memory.release(resident));
-    this.#limiter = new Limiter(options.maxConcurrentLoads ?? 2);
+    this.#parts = assemble(options, this.#closing.signal);
+    this.#isManaged = options.manifest !== undefined;
   }
 
   /**
-   * Finds the adapters. A broken one is listed with its error and stops nothing.
+   * Takes up what the registry and the disk hold, and finds the adapters. Places that can't be reached stop nothing.
    *
-   * @throws {WeftError} `bad_adapter` when a catalogue cannot be read or a name occurs twice.
+   * @throws {WeftError} when a directory that is a catalogue can't be read.
    */
   static async open(options: AdapterStoreOptions): Promise<AdapterStore> {
     const store = new AdapterStore(options);
-    const found = await Promise.all(options.catalogues.map((catalogue) => catalogue.list()));
-    const entries = found.flat().map((named) => store.#register(named));
-    await Promise.all(entries.map(readConfig));
+    try {
+      await store.#start(options);
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
     return store;
   }
 
   /** All adapters, by name. */
   list(): AdapterInfo[] {
-    return [...this.#entries.values()].map((entry) => this.#describe(entry))
+    return this.#parts.names.all().map((entry) => this.#describe(entry))
       .sort((a, b) => a.name < b.name ? -1 : 1);
   }
 
   get(name: string): AdapterInfo | undefined {
-    const entry = this.#entries.get(name);
+    const entry = this.#parts.names.get(name);
     return entry && this.#describe(entry);
   }
 
   /**
-   * Leases the adapter's present content, read first if need be. Where new content is no good, the latest good
-   * one that is still in memory serves on.
+   * Leases what the name stands for, fetched first if need be. Where newer content can't be had, the latest good
+   * one serves.
    *
-   * @throws {WeftError} `not_found` for an unknown name, `bad_adapter` with the reason for a broken adapter,
-   *   `overloaded` when leases leave no room in memory. What `signal` holds when it aborts.
+   * @throws {WeftError} `adapter_not_found`, or why there is nothing good. What `signal` holds when it aborts.
    */
   async acquire(name: string, signal?: AbortSignal): Promise<AdapterLease> {
-    const entry = this.#entries.get(name);
-    if (entry === undefined) {
-      throw new WeftError("not_found", `Adapter ${JSON.stringify(name)} does not exist`);
-    }
-    return await this.#flights.run(name, {
-      signal,
-      task: (signal) => this.#resolve(entry, signal),
-      take: (resident) => this.#lease(name, resident),
+    return await this.#lease(this.#entryOf(name), signal);
+  }
+
+  /** The same for the adapter at a URL. @throws {WeftError} also when the URL is not allowed. */
+  async acquireUrl(url: string, signal?: AbortSignal): Promise<AdapterLease> {
+    return await this.#lease(this.#parts.unnamed.get(url), signal);
+  }
+
+  /**
+   * Registers a name or points it elsewhere: `done` resolves once its content is there and it moved. It goes on
+   * whether or not anyone waits, until `signal` aborts.
+   *
+   * @throws {WeftError} at once what can be told without the origin: `bad_name`, `bad_url`, `host_not_allowed` and
+   *   the like, `name_taken`, `generation_conflict`, `managed_by_manifest`.
+   */
+  startPut(name: string, options: PutOptions): { done: Promise<AdapterInfo> } {
+    this.#closing.signal.throwIfAborted();
+    this.#refuseManaged(name);
+    const { done } = this.#parts.puts.start(name, options);
+    const described = done.then((entry) => this.#describe(entry));
+    described.catch(() => {});
+    return { done: described };
+  }
+
+  /**
+   * Takes a name away: requests for it find nothing from now on, its content goes when the last lease ends.
+   *
+   * @throws {WeftError} `adapter_not_found`, `managed_by_manifest`.
+   */
+  delete(name: string): void {
+    this.#refuseManaged(name);
+    const entry = this.#entryOf(name);
+    const generation = entry.content?.generation ?? null;
+    this.#parts.names.remove(entry, {
+      keepTombstone: true,
+      beforeGone: () => this.#parts.puts.interrupt(entry),
     });
+    this.#parts.onEvent({ kind: "removed", name, generation });
+  }
+
+  /** Brings a name's content to every tier and keeps it there. @throws {WeftError} as `acquire`. */
+  async pin(name: string): Promise<AdapterInfo> {
+    const entry = this.#entryOf(name);
+    await underSignals(
+      [entry.gone, this.#closing.signal],
+      (signal) => this.#parts.pins.pin(entry, signal),
+    );
+    return this.#describe(entry);
+  }
+
+  unpin(name: string): AdapterInfo {
+    const entry = this.#entryOf(name);
+    this.#parts.pins.unpin(entry);
+    return this.#describe(entry);
+  }
+
+  /** Asks a name's origin now, and moves the name if there is something new. @throws {WeftError} why it can't. */
+  async refresh(name: string, signal?: AbortSignal): Promise<AdapterInfo> {
+    const entry = this.#entryOf(name);
+    await underSignals([signal, entry.gone, this.#closing.signal], async (signal) => {
+      while (entry.put) await waitUnder(entry.put.ended, signal);
+      if (!entry.isCommitted) throw entry.failure?.error ?? unknownAdapter(name);
+      await this.#parts.updater.refresh(entry, signal);
+    });
+    return this.#describe(entry);
+  }
+
+  /** Looks at the catalogues and the manifest now. @throws {WeftError} why one of them can't be read. */
+  async refreshCatalogues(signal?: AbortSignal): Promise<void> {
+    await underSignals(
+      [signal, this.#closing.signal],
+      (signal) => this.#parts.schedule.lookNow(signal),
+    );
   }
 
   /**
@@ -128,7 +145,7 @@ export class AdapterStore {
    * @throws {WeftError} `unavailable` when it is no longer in memory.
    */
   weightsOf(generation: string): Promise<AdapterWeights> {
-    const resident = this.#memory.get(generation);
+    const resident = this.#parts.tiers.memory.get(generation);
     if (resident !== undefined) return Promise.resolve(resident.weights);
     return Promise.reject(
       new WeftError("unavailable", `Adapter generation ${generation} is no longer in memory`),
@@ -136,131 +153,104 @@ export class AdapterStore {
   }
 
   stats(): AdapterStoreStats {
-    const states = [...this.#entries.values()].map((entry) => this.#describe(entry).state);
+    const entries = this.#parts.names.all();
+    const states = entries.map(stateOf);
+    const levels: Record<AdapterLevel, number> = { gpu: 0, ram: 0, disk: 0, origin: 0 };
+    for (const entry of entries) levels[this.#levelOf(entry)]++;
+    const { fetches, fetchedBytes, revalidations, swaps } = this.#parts.counters;
     return {
-      registered: states.length,
-      ready: states.filter((state) => state === "ready").length,
+      registered: entries.length,
+      ready: entries.filter(({ content }) => content !== null).length,
       failed: states.filter((state) => state === "failed").length,
-      leases: this.#leases,
-      bytes: this.#memory.bytes,
-      maxBytes: this.#memory.maxBytes,
-      hits: this.#hits,
-      misses: this.#misses,
-      loads: this.#loads,
-      loadFailures: this.#loadFailures,
-      evictions: this.#memory.evictions,
+      leases: this.#leases.count,
+      levels,
+      ...this.#parts.tiers.stats(this.#parts.counters),
+      fetches,
+      fetchedBytes,
+      revalidations,
+      failures: this.#parts.counters.failures(),
+      swaps,
     };
   }
 
-  /** @throws {Error} when the books on memory do not balance. */
+  /** @throws {Error} when the books on memory, references and leases do not balance. */
   checkIntegrity(): void {
-    this.#memory.checkIntegrity();
+    const entries = [...this.#parts.names.all(), ...this.#parts.unnamed.all()];
+    this.#parts.tiers.checkIntegrity({
+      referrers: [
+        ...entries.flatMap(({ content, pin }) => [content, pin]).filter((it) => it !== null)
+          .map(({ generation }) => generation),
+        ...this.#leases.generations(),
+      ],
+      // Work under way refers to what it brings.
+      isIdle: this.#parts.resolver.isIdle && this.#parts.loader.isIdle && this.#parts.pins.isIdle &&
+        entries.every(({ put, reads, waiting }) => put === null && reads === 0 && waiting === 0),
+    });
   }
 
-  #register({ name, source }: NamedSource): AdapterEntry {
-    const present = this.#entries.get(name);
-    if (present !== undefined) {
-      throw new WeftError(
-        "bad_adapter",
-        `Adapter name ${JSON.stringify(name)} occurs twice: ${present.source.location} and ` +
-          `${source.location}`,
-      );
+  /** Ends what is under way and the timers. The disk cache and the registry stay open: they are their owner's. */
+  async close(): Promise<void> {
+    this.#closing.abort(new WeftError("unavailable", "the server is stopping"));
+    await this.#parts.schedule.stop();
+    await this.#parts.background.ended();
+    const entries = this.#parts.names.all();
+    await Promise.all(entries.map(({ put }) => put?.ended));
+    await this.#parts.loader.settled();
+    for (const entry of entries) entry.replacePin(null);
+    await this.#parts.tiers.settled();
+  }
+
+  async #start(
+    { registry, origins, catalogues = [], manifest }: AdapterStoreOptions,
+  ): Promise<void> {
+    const places = new Set(catalogues.map(({ location }) => location));
+    const hasManifest = manifest !== undefined;
+    const names = this.#parts.names;
+    if (registry) {
+      restoreNames({ registry, names, tiers: this.#parts.tiers, origins, places, hasManifest });
     }
-    const entry: AdapterEntry = { name, source, loads: 0 };
-    this.#entries.set(name, entry);
+    this.#parts.tiers.removeOrphans();
+    await this.#parts.schedule.start(this.#closing.signal);
+    for (const entry of names.all()) this.#parts.background.keep(entry);
+  }
+
+  async #lease(entry: AdapterEntry, signal?: AbortSignal): Promise<AdapterLease> {
+    entry.isUsed = true;
+    entry.waiting++;
+    try {
+      const found = await this.#parts.resolver.find(entry, signal);
+      // Newer content wasn't to be had at once.
+      if (entry.isStale) this.#parts.background.keep(entry);
+      const isHit = found.level === "gpu" || found.level === "ram";
+      if (isHit) this.#parts.counters.memoryHits++;
+      else this.#parts.counters.memoryMisses++;
+      return this.#leases.make(entry.name, found);
+    } finally {
+      entry.waiting--;
+    }
+  }
+
+  #entryOf(name: string): AdapterEntry {
+    const entry = this.#parts.names.get(name);
+    if (entry === undefined) throw unknownAdapter(name);
     return entry;
   }
 
-  /** The present content, or the latest good one; held for the flight. */
-  async #resolve(entry: AdapterEntry, signal: AbortSignal): Promise<Resident> {
-    let version: string | undefined;
-    try {
-      refuseName(entry.name);
-      version = await entry.source.version(signal);
-      return await this.#contentOf(entry, { version, signal });
-    } catch (error) {
-      signal.throwIfAborted();
-      entry.failure = failureOf(entry, { error, version });
-      const earlier = entry.content && this.#memory.get(entry.content.generation);
-      if (earlier === undefined) throw entry.failure.error;
-      return this.#memory.hold(earlier);
-    }
+  #refuseManaged(name: string): void {
+    if (!this.#isManaged) return;
+    throw adapterError(
+      "managed_by_manifest",
+      `Cannot change adapter ${
+        JSON.stringify(name)
+      } here: the fleet's manifest says which adapters there are`,
+    );
   }
 
-  async #contentOf(entry: AdapterEntry, { version, signal }: LoadOptions): Promise<Resident> {
-    const { content, failure } = entry;
-    if (failure?.version === version) throw failure.error;
-    const resident = content?.version === version
-      ? this.#memory.get(content.generation)
-      : undefined;
-    if (resident !== undefined) {
-      this.#hits++;
-      entry.failure = undefined;
-      return this.#memory.hold(resident);
-    }
-    this.#misses++;
-    entry.loads++;
-    try {
-      return await this.#limiter.run(() => this.#load(entry, signal), signal);
-    } catch (error) {
-      if (!signal.aborted) this.#loadFailures++;
-      throw error;
-    } finally {
-      entry.loads--;
-    }
-  }
-
-  async #load(entry: AdapterEntry, signal: AbortSignal): Promise<Resident> {
-    const { files, version } = await entry.source.read(signal);
-    const weights = await parsePeftAdapter(files, {
-      model: this.#model,
-      maxRank: this.#maxRank,
-      signal,
-    });
-    signal.throwIfAborted();
-    const resident = this.#memory.add(weights);
-    const { generation, maxRank: rank } = weights;
-    entry.content = { version, generation, rank, bytes: resident.bytes };
-    entry.targetModules = describeTargets(parsePeftConfig(files.config).targets);
-    entry.failure = undefined;
-    this.#loads++;
-    return resident;
-  }
-
-  #lease(name: string, resident: Resident): AdapterLease {
-    this.#memory.hold(resident);
-    this.#leases++;
-    let isHeld = true;
-    const release = () => {
-      if (!isHeld) return;
-      isHeld = false;
-      this.#leases--;
-      this.#memory.release(resident);
-    };
-    const { weights } = resident;
-    return { name, generation: weights.generation, weights, release, [Symbol.dispose]: release };
+  #levelOf({ content }: AdapterEntry): AdapterLevel {
+    return this.#parts.tiers.levelOf(content?.generation ?? null);
   }
 
   #describe(entry: AdapterEntry): AdapterInfo {
-    const { content } = entry;
-    const isInMemory = content !== undefined && this.#memory.has(content.generation);
-    return describeEntry(entry, { isInMemory });
-  }
-}
-
-interface LoadOptions {
-  /** What the source said before it was read. */
-  version: string;
-  signal: AbortSignal;
-}
-
-async function readConfig(entry: AdapterEntry): Promise<void> {
-  try {
-    refuseName(entry.name);
-    const config = parsePeftConfig(await entry.source.readConfig());
-    entry.rank = config.rank;
-    entry.targetModules = describeTargets(config.targets);
-  } catch (error) {
-    entry.failure = failureOf(entry, { error });
+    return describeEntry(entry, this.#levelOf(entry));
   }
 }

@@ -1,5 +1,6 @@
+import { cutPart, type PartQuestion } from "./core/adapter_part.ts";
 import type { AdapterWeights } from "./core/adapter_weights.ts";
-import type { Engine, EngineInfo, EngineStats } from "./core/engine.ts";
+import type { AdapterHold, Engine, EngineInfo, EngineStats } from "./core/engine.ts";
 import { WeftError } from "./core/errors.ts";
 import type { GenerateRequest, TokenEvent } from "./core/generation.ts";
 import { EventQueue } from "./event_queue.ts";
@@ -13,7 +14,10 @@ import {
 } from "./protocol.ts";
 
 export interface StartOptions extends EngineOptions {
-  /** Brings a generation's weights when a request needs them and the GPU lacks them. */
+  /**
+   * Brings a generation's weights when they are needed and the GPU lacks them. Called once for every
+   * few megabytes of an adapter, so the weights should be at hand until a request or hold ends.
+   */
   loadAdapter(generation: string): Promise<AdapterWeights>;
   onProgress?(progress: { loadedBytes: number; totalBytes: number }): void;
 }
@@ -31,6 +35,10 @@ const NO_STATS: EngineStats = {
   generatedTokens: 0,
   residentAdapters: [],
   pinnedAdapters: [],
+  heldAdapters: [],
+  adapterBytes: 0,
+  adapterHits: 0,
+  adapterMisses: 0,
   adapterLoads: 0,
   adapterEvictions: 0,
 };
@@ -53,6 +61,15 @@ export async function startEngine(options: StartOptions): Promise<Engine> {
   return client;
 }
 
+/** A step takes milliseconds: an engine that is silent for so long hangs. */
+const CLOSE_TIMEOUT_MS = 5000;
+
+/** What the client asks of the rest of the program. */
+export interface ClientHooks extends Pick<StartOptions, "loadAdapter" | "onProgress"> {
+  /** How long `close` waits for the worker before it ends it. */
+  closeTimeoutMs?: number;
+}
+
 /** What the client needs of a worker. */
 export type WorkerPort = Pick<Worker, "postMessage" | "terminate" | "onmessage" | "onerror">;
 
@@ -60,17 +77,20 @@ export type WorkerPort = Pick<Worker, "postMessage" | "terminate" | "onmessage" 
 export class EngineClient implements Engine {
   readonly lost: Promise<Error>;
   readonly #worker: WorkerPort;
-  readonly #hooks: Pick<StartOptions, "loadAdapter" | "onProgress">;
+  readonly #hooks: ClientHooks;
   readonly #queues = new Map<string, EventQueue<TokenEvent>>();
   readonly #ready = Promise.withResolvers<EngineInfo>();
   readonly #lostSignal = Promise.withResolvers<Error>();
   readonly #closed = Promise.withResolvers<void>();
   readonly #integrity: PromiseWithResolvers<void>[] = [];
+  /** Holds that the worker has not answered yet. */
+  readonly #holds = new Map<number, PromiseWithResolvers<void>>();
+  #nextHold = 0;
   #info: EngineInfo | null = null;
   #stats = NO_STATS;
   #dead: WeftError | null = null;
 
-  constructor(worker: WorkerPort, hooks: Pick<StartOptions, "loadAdapter" | "onProgress">) {
+  constructor(worker: WorkerPort, hooks: ClientHooks) {
     this.#worker = worker;
     this.#hooks = hooks;
     this.lost = this.#lostSignal.promise;
@@ -121,6 +141,28 @@ export class EngineClient implements Engine {
     }
   }
 
+  async holdAdapter(generation: string, signal?: AbortSignal): Promise<AdapterHold> {
+    if (this.#dead) throw this.#dead;
+    signal?.throwIfAborted();
+    const id = this.#nextHold++;
+    const hold = Promise.withResolvers<void>();
+    this.#holds.set(id, hold);
+    this.#send({ kind: "hold", id, generation });
+    const release = () => this.#send({ kind: "unhold", id });
+    const abort = () => {
+      if (!this.#holds.delete(id)) return;
+      release();
+      hold.reject(signal!.reason);
+    };
+    signal?.addEventListener("abort", abort, { once: true });
+    try {
+      await hold.promise;
+    } finally {
+      signal?.removeEventListener("abort", abort);
+    }
+    return { release };
+  }
+
   checkIntegrity(): Promise<void> {
     if (this.#dead) return Promise.reject(this.#dead);
     const check = Promise.withResolvers<void>();
@@ -129,10 +171,12 @@ export class EngineClient implements Engine {
     return check.promise;
   }
 
-  /** What still runs ends with an error. */
   async close(): Promise<void> {
     this.#send({ kind: "close" });
+    const { closeTimeoutMs = CLOSE_TIMEOUT_MS } = this.#hooks;
+    const timer = setTimeout(() => this.#stop(closed()), closeTimeoutMs);
     await this.#closed.promise;
+    clearTimeout(timer);
     this.#worker.terminate();
   }
 
@@ -153,8 +197,15 @@ export class EngineClient implements Engine {
         for (const outcome of message.outcomes) this.#deliver(outcome);
         break;
       case "need_adapter":
-        this.#loadAdapter(message.generation);
+        this.#sendPart(message.question);
         break;
+      case "held": {
+        const hold = this.#holds.get(message.id);
+        this.#holds.delete(message.id);
+        if (message.error) hold?.reject(fromErrorMessage(message.error));
+        else hold?.resolve();
+        break;
+      }
       case "integrity": {
         const check = this.#integrity.shift();
         if (message.error) check?.reject(fromErrorMessage(message.error));
@@ -165,7 +216,7 @@ export class EngineClient implements Engine {
         this.#die(fromErrorMessage(message.error));
         break;
       case "closed":
-        this.#stop(new WeftError("unavailable", "The engine was closed"));
+        this.#stop(closed());
     }
   }
 
@@ -181,15 +232,20 @@ export class EngineClient implements Engine {
     }
   }
 
-  async #loadAdapter(generation: string): Promise<void> {
+  /** Keeps nothing between parts: the weights are the adapter store's, and leased while needed. */
+  async #sendPart(question: PartQuestion): Promise<void> {
+    const { generation, from } = question;
     try {
       const weights = await this.#hooks.loadAdapter(generation);
       if (weights.generation !== generation) {
         throw new Error(`Asked for adapter ${generation}, got ${weights.generation}`);
       }
-      this.#send({ kind: "adapter", weights });
+      if (this.#dead) return;
+      const part = cutPart(weights, { from });
+      const buffers = part.modules.flatMap(({ a, b }) => [a.buffer, b.buffer] as ArrayBuffer[]);
+      this.#send({ kind: "adapter_part", part }, buffers);
     } catch (error) {
-      this.#send({ kind: "adapter_failed", generation, error: toErrorMessage(error) });
+      this.#send({ kind: "adapter_failed", question, error: toErrorMessage(error) });
     }
   }
 
@@ -205,6 +261,12 @@ export class EngineClient implements Engine {
     this.#closed.resolve();
     for (const queue of this.#queues.values()) queue.fail(error);
     for (const check of this.#integrity.splice(0)) check.reject(error);
+    for (const hold of this.#holds.values()) hold.reject(error);
+    this.#holds.clear();
     this.#queues.clear();
   }
+}
+
+function closed(): WeftError {
+  return new WeftError("unavailable", "The engine was closed");
 }

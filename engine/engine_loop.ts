@@ -55,7 +55,8 @@ export class EngineLoop {
     }, {
       emit: (id, event) => outcomes.push({ id, event }),
       fail: (id, error) => outcomes.push({ id, error: toErrorMessage(error) }),
-      requestAdapter: (generation) => send({ kind: "need_adapter", generation }),
+      held: (id, error) => send({ kind: "held", id, error: error && toErrorMessage(error) }),
+      requestAdapter: (question) => send({ kind: "need_adapter", question }),
       now: () => performance.now(),
     });
     const { sizing } = opened;
@@ -85,11 +86,17 @@ export class EngineLoop {
       case "abort":
         runner.abort(message.id);
         break;
-      case "adapter":
-        runner.adapterArrived(message.weights);
+      case "hold":
+        runner.hold(message.id, message.generation);
+        break;
+      case "unhold":
+        runner.unhold(message.id);
+        break;
+      case "adapter_part":
+        runner.adapterArrived(message.part);
         break;
       case "adapter_failed":
-        runner.adapterFailed(message.generation, fromErrorMessage(message.error));
+        runner.adapterFailed(message.question, fromErrorMessage(message.error));
         break;
       case "check_integrity":
         this.#send({ kind: "integrity", error: this.#integrityError() });
@@ -143,13 +150,18 @@ export class EngineLoop {
   }
 
   #stats(): EngineStats {
-    const { scheduler, pool } = this.#opened;
+    const { runner, scheduler, pool } = this.#opened;
     const { numBlocks: _, usedBlocks: __, cachedBlocks: ___, ...counts } = scheduler.stats;
     const adapters = pool.stats();
+    const { hits, misses } = runner.adapterLookups;
     return {
       ...counts,
       residentAdapters: adapters.resident,
       pinnedAdapters: adapters.pinned,
+      heldAdapters: adapters.held,
+      adapterBytes: adapters.bytes,
+      adapterHits: hits,
+      adapterMisses: misses,
       adapterLoads: adapters.loads,
       adapterEvictions: adapters.evictions,
     };

@@ -1,4 +1,4 @@
-import type { AdapterWeights } from "./core/adapter_weights.ts";
+import type { AdapterPart, PartQuestion } from "./core/adapter_part.ts";
 import type { EngineInfo, EngineStats } from "./core/engine.ts";
 import { type ErrorCode, messageOf, WeftError } from "./core/errors.ts";
 import type { GenerateRequest, TokenEvent } from "./core/generation.ts";
@@ -30,8 +30,10 @@ export type ToWorker =
   | { kind: "start"; options: EngineOptions }
   | { kind: "generate"; request: GenerateRequest }
   | { kind: "abort"; id: string }
-  | { kind: "adapter"; weights: AdapterWeights }
-  | { kind: "adapter_failed"; generation: string; error: ErrorMessage }
+  | { kind: "adapter_part"; part: AdapterPart }
+  | { kind: "adapter_failed"; question: PartQuestion; error: ErrorMessage }
+  | { kind: "hold"; id: number; generation: string }
+  | { kind: "unhold"; id: number }
   | { kind: "check_integrity" }
   | { kind: "close" };
 
@@ -40,7 +42,10 @@ export type FromWorker =
   | { kind: "progress"; loadedBytes: number; totalBytes: number }
   | { kind: "ready"; info: EngineInfo }
   | { kind: "step"; outcomes: Outcome[]; stats: EngineStats }
-  | { kind: "need_adapter"; generation: string }
+  /** Answered by an `adapter_part` or `adapter_failed`. */
+  | { kind: "need_adapter"; question: PartQuestion }
+  /** A hold's generation is on the GPU, or never will be. */
+  | { kind: "held"; id: number; error: ErrorMessage | null }
   | { kind: "integrity"; error: ErrorMessage | null }
   | { kind: "lost"; error: ErrorMessage }
   | { kind: "closed" };

@@ -1,5 +1,8 @@
 import { Hono } from "hono";
 import { cors } from "hono/cors";
+import { createAdminGuard } from "./admin_guard.ts";
+import { adapterRoutes } from "./adapters/adapter_routes.ts";
+import { vllmRoutes } from "./adapters/vllm_routes.ts";
 import { requireApiKey } from "./auth.ts";
 import { chatRoutes } from "./chat.ts";
 import { completionRoutes } from "./completions.ts";
@@ -17,14 +20,20 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
   if (settings.corsOrigins.length > 0) {
     app.use(cors({ origin: [...settings.corsOrigins], exposeHeaders: ["x-request-id"] }));
   }
+  const guard = createAdminGuard(deps);
+  for (const path of ADMIN_PATHS) app.use(path, guard.middleware);
   app.use("/v1/*", requireApiKey(settings.apiKeys));
-  for (const routes of [healthRoutes, modelRoutes, chatRoutes, completionRoutes]) {
+  for (const routes of [healthRoutes, modelRoutes, adapterRoutes, vllmRoutes]) {
     app.route("/", routes(deps));
   }
+  for (const routes of [chatRoutes, completionRoutes]) app.route("/", routes(deps, guard));
   app.notFound((c) => answerError(c, noRoute(app, c)));
   app.onError((error, c) => answerError(c, error));
   return app;
 }
+
+/** What changes adapters, or shows where they come from. `/*` covers the path above it too. */
+const ADMIN_PATHS = ["/v1/adapters/*", "/v1/load_lora_adapter", "/v1/unload_lora_adapter"];
 
 /** Every error answer of the server is made here. */
 function answerError(c: AppContext, error: unknown): Response {
@@ -54,4 +63,4 @@ function noRoute(app: Hono<AppEnv>, c: AppContext): ApiError {
   );
 }
 
-const METHODS = ["GET", "POST"] as const;
+const METHODS = ["GET", "POST", "PUT", "DELETE"] as const;

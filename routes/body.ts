@@ -23,7 +23,7 @@ export async function readJsonObject(
   } catch (cause) {
     throw new ApiError(
       "invalid_request",
-      `Cannot parse the body as JSON: ${(cause as SyntaxError).message}`,
+      `Cannot parse the body as JSON: ${withoutSnippet((cause as SyntaxError).message)}`,
       { cause, reason: "invalid_json" },
     );
   }
@@ -31,6 +31,11 @@ export async function readJsonObject(
     throw new ApiError("invalid_request", "The body must be a JSON object");
   }
   return value as Record<string, unknown>;
+}
+
+/** What stands at the fault may be part of a secret. */
+function withoutSnippet(message: string): string {
+  return message.replace(/, (\.{3})?".*$/s, "");
 }
 
 async function readBounded(request: Request, maxBytes: number): Promise<Uint8Array> {

@@ -1,4 +1,5 @@
 import { Hono } from "hono";
+import type { AdminGuard } from "./admin_guard.ts";
 import { ChatShape } from "./chat_shape.ts";
 import { ApiError } from "./errors.ts";
 import { readJsonObject } from "./body.ts";
@@ -17,7 +18,7 @@ import {
 } from "./schema/unsupported.ts";
 
 /** `POST /v1/chat/completions`. */
-export function chatRoutes(deps: AppDeps): Hono<AppEnv> {
+export function chatRoutes(deps: AppDeps, guard: AdminGuard): Hono<AppEnv> {
   const { engine, settings, tokenizer } = deps;
   return new Hono<AppEnv>().post("/v1/chat/completions", async (c) => {
     const raw = await readJsonObject(c.req.raw, { maxBytes: settings.maxBodyBytes });
@@ -26,7 +27,9 @@ export function chatRoutes(deps: AppDeps): Hono<AppEnv> {
     const body = parseBody(chatSchema, raw);
     const ignored = ignoredFields(raw, chatSchema.shape);
     if (ignored.length > 0) c.get("record").ignoredFields = ignored.join(",");
-    const wanted = resolveMixture(body, deps);
+    const wanted = resolveMixture(body, deps, {
+      requireUrls: () => guard.requireRequestUrls(c),
+    });
     const id = newId("chatcmpl");
     const shared = sharedPlan(body, { logprobs: logprobCount(body), info: engine.info });
     const limits = { maxModelLen: engine.info.maxModelLen, param: "messages" };

@@ -1,4 +1,5 @@
 import { Hono } from "hono";
+import type { AdminGuard } from "./admin_guard.ts";
 import { readJsonObject } from "./body.ts";
 import { ApiError } from "./errors.ts";
 import { answerBudget, encodePrompt } from "./generation/admission.ts";
@@ -15,7 +16,7 @@ import { parseBody } from "./schema/parse.ts";
 import { ignoredFields, refuseUnsupported } from "./schema/unsupported.ts";
 
 /** `POST /v1/completions`. */
-export function completionRoutes(deps: AppDeps): Hono<AppEnv> {
+export function completionRoutes(deps: AppDeps, guard: AdminGuard): Hono<AppEnv> {
   const { engine: { info }, settings } = deps;
   return new Hono<AppEnv>().post("/v1/completions", async (c) => {
     const raw = await readJsonObject(c.req.raw, { maxBytes: settings.maxBodyBytes });
@@ -24,7 +25,9 @@ export function completionRoutes(deps: AppDeps): Hono<AppEnv> {
     refuseUnsupportedEcho(body);
     const ignored = ignoredFields(raw, completionSchema.shape);
     if (ignored.length > 0) c.get("record").ignoredFields = ignored.join(",");
-    const wanted = resolveMixture(body, deps);
+    const wanted = resolveMixture(body, deps, {
+      requireUrls: () => guard.requireRequestUrls(c),
+    });
     const id = newId("cmpl");
     const shared = sharedPlan(body, { logprobs: body.logprobs ?? null, info });
     const prompts = await encodePrompts(body, deps);

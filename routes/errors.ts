@@ -65,6 +65,8 @@ const MAPPINGS: Record<ErrorCode, Mapping> = {
 /** Seconds to wait that `Retry-After` names where the error itself names none. */
 const RETRY_AFTER_SECONDS: Partial<Record<ErrorCode, number>> = {
   overloaded: 1,
+  origin_failed: 5,
+  origin_timeout: 5,
   unavailable: 5,
   device_lost: 10,
 };

@@ -15,6 +15,8 @@ export const MAX_LOGIT_BIAS = 1024;
 export const MAX_MESSAGES = 4096;
 /** What OpenAI's completions endpoint generates where nothing is said. */
 export const DEFAULT_COMPLETION_TOKENS = 16;
+/** An adapter's URL, in characters; signed ones are long. */
+export const MAX_URL_LENGTH = 8192;
 /** The largest body, in bytes. */
 export const MAX_BODY_BYTES = 4 * 1024 * 1024;
 /** A client that takes nothing of its stream for so long has gone, in milliseconds. */

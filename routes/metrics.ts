@@ -1,6 +1,8 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { EngineStats } from "../engine/core/engine.ts";
+import { type AdapterMetricsSources, registerAdapterMetrics } from "./adapter_metrics.ts";
 import type { Lifecycle } from "./lifecycle.ts";
+import { type LoraRequest, LoraRequests } from "./lora_requests.ts";
 
 /** From a millisecond to a few minutes: a GPU's token and a software driver's long prompt. */
 const LATENCY_BUCKETS = [
@@ -16,12 +18,13 @@ export interface ServerMetrics {
   timeToFirstToken(seconds: number): void;
   /** `tokens` arrived together, `seconds` after the ones before. */
   interToken(seconds: number, tokens: number): void;
+  /** A request came that uses these adapters by name. */
+  loraRequest(names: readonly string[]): LoraRequest;
   /** The page in Prometheus' text format. */
   render(): Promise<{ contentType: string; body: string }>;
 }
 
-export interface MetricsSources {
-  stats: () => EngineStats;
+export interface MetricsSources extends Omit<AdapterMetricsSources, "loraRequests"> {
   lifecycle: Lifecycle;
   version: string;
 }
@@ -62,6 +65,8 @@ export function createMetrics(sources: MetricsSources): ServerMetrics {
     registers,
   });
   registerEngineMetrics(registry, sources);
+  const loraRequests = new LoraRequests();
+  registerAdapterMetrics(registry, { ...sources, loraRequests });
 
   function counter(name: string, help: string): Counter {
     return new Counter({ name, help, registers });
@@ -81,6 +86,7 @@ export function createMetrics(sources: MetricsSources): ServerMetrics {
     interToken(seconds, tokens) {
       for (let i = 0; i < tokens; i++) interToken.observe(seconds / tokens);
     },
+    loraRequest: (names) => loraRequests.enter(names),
     render: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
   };
 }

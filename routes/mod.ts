@@ -11,18 +11,20 @@ export {
   type Logger,
   type LogLevel,
 } from "./logger.ts";
+export { isLoopbackHost } from "./local_request.ts";
 export { createMetrics, type ServerMetrics } from "./metrics.ts";
 export type {
   AdapterCatalog,
-  AdapterEntry,
-  AdapterLease,
   AppDeps,
   ChatMessage,
   Clock,
   Detokenizer,
+  HeldAdapter,
   RouteSettings,
   TextTokenizer,
 } from "./ports.ts";
+export type { ConnectionInfo } from "./request_record.ts";
+export { adapterLog } from "./process/adapter_log.ts";
 export { banner, type BannerOptions } from "./process/banner.ts";
 export { type Progress, progressOf } from "./process/progress.ts";
 export { serve, type ServeOptions } from "./process/server.ts";

@@ -35,8 +35,8 @@ export function modelRoutes(deps: AppDeps): Hono<AppEnv> {
       root: settings.modelSource,
       parent: null,
     });
-    const children = adapters.list().map(({ name, location }) =>
-      card({ id: name, root: location, parent: settings.modelName })
+    const children = adapters.list().map(({ name, url }) =>
+      card({ id: name, root: url, parent: settings.modelName })
     );
     return [base, ...children];
   }

@@ -2,6 +2,7 @@
  * What the routes need from the rest of the server, declared as narrowly as they use it. `main.ts`
  * passes the real parts; tests pass fakes.
  */
+import type { AdapterInfo, AdapterLease, AdapterStoreStats, PutOptions } from "../adapters/mod.ts";
 import type { Engine } from "../engine/core/engine.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { Logger } from "./logger.ts";
@@ -41,24 +42,31 @@ export interface TextTokenizer {
   pauseTokensFor(stops: readonly string[]): readonly number[];
 }
 
-/** An adapter that can be named as `model` or in `lora`. */
-export interface AdapterEntry {
-  name: string;
-  /** A path or URL. */
-  location: string;
-}
+/** A hold on one generation of an adapter; `release` may be called once or more. */
+export type HeldAdapter = Pick<AdapterLease, "name" | "generation" | "level" | "release">;
 
-/** A pinned generation of an adapter; `release` may be called once or more. */
-export interface AdapterLease {
-  readonly generation: string;
-  release(): void;
-}
-
+/** The adapters by name. What each does, and throws, is the store's to say (adapters/). */
 export interface AdapterCatalog {
-  list(): readonly AdapterEntry[];
-  get(name: string): AdapterEntry | undefined;
-  /** Pins the name's current generation. Throws WeftError (`bad_adapter`, `overloaded`, …). */
-  acquire(name: string, signal: AbortSignal): Promise<AdapterLease>;
+  list(): readonly AdapterInfo[];
+  get(name: string): AdapterInfo | undefined;
+  /** Holds the name's current generation. Throws WeftError (`bad_adapter`, `origin_failed`, …). */
+  acquire(name: string, signal: AbortSignal): Promise<HeldAdapter>;
+  /** The same for a URL that has no name here; the hold's `name` is the URL without its secrets. */
+  acquireUrl(url: string, signal: AbortSignal): Promise<HeldAdapter>;
+  /**
+   * Begins to prepare what a name shall stand for; from then on `get` shows it. Throws at once what
+   * needs no origin. Once its signal is aborted, the name stays as it was.
+   */
+  startPut(name: string, options: PutOptions): { done: Promise<AdapterInfo> };
+  /** The name is unknown from now on. */
+  delete(name: string): void;
+  pin(name: string): Promise<AdapterInfo>;
+  unpin(name: string): AdapterInfo;
+  /** Asks the origin whether there is something new. */
+  refresh(name: string, signal: AbortSignal): Promise<AdapterInfo>;
+  /** Lists every catalogue anew. */
+  refreshCatalogues(signal: AbortSignal): Promise<void>;
+  stats(): AdapterStoreStats;
 }
 
 export interface Clock {
@@ -79,6 +87,12 @@ export interface RouteSettings {
   /** Origins that browsers may call from; none leaves CORS off. */
   corsOrigins: readonly string[];
   maxBodyBytes: number;
+  /** What admin endpoints ask for; null leaves them to this machine's own users (`boundToLoopback`). */
+  adminToken: string | null;
+  /** The server listens on a loopback address alone. */
+  boundToLoopback: boolean;
+  /** An admin's request may name adapters by URL. */
+  allowRequestUrls: boolean;
 }
 
 export interface AppDeps {

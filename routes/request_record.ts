@@ -21,12 +21,31 @@ export interface RequestRecord {
   complete(status: number): void;
 }
 
+/** What the listener knows of a request's connection. */
+export interface ConnectionInfo {
+  remoteAddr?: Deno.Addr;
+}
+
+/** How a request proved to be an admin's: by its token, or as this machine's own user's. */
+export type AdminProof = "token" | "local";
+
 /** The values a request's handlers share. */
 export interface AppEnv {
-  Variables: { record: RequestRecord };
+  Bindings: ConnectionInfo;
+  Variables: {
+    record: RequestRecord;
+    /** Set on admin endpoints: how the request got in. */
+    admin?: AdminProof;
+  };
 }
 
 export type AppContext = Context<AppEnv>;
+
+/** The address at the other end of the connection, without its port. Unknown where the app has no listener. */
+export function peerOf(c: AppContext): string | undefined {
+  const address = (c.env as ConnectionInfo | undefined)?.remoteAddr;
+  return address !== undefined && "hostname" in address ? address.hostname : undefined;
+}
 
 const SANE_REQUEST_ID = /^[A-Za-z0-9._:-]{1,128}$/;
 
@@ -90,10 +109,16 @@ const ENDPOINTS: ReadonlySet<string> = new Set([
   "/v1/models",
   "/v1/chat/completions",
   "/v1/completions",
+  "/v1/adapters",
+  "/v1/adapters/refresh",
+  "/v1/load_lora_adapter",
+  "/v1/unload_lora_adapter",
 ]);
 
 /** A metrics label from a bounded set, whatever paths clients make up. */
 function endpointOf(path: string): string {
   if (ENDPOINTS.has(path)) return path;
-  return path.startsWith("/v1/models/") ? "/v1/models/{id}" : "other";
+  if (path.startsWith("/v1/models/")) return "/v1/models/{id}";
+  const adapter = /^\/v1\/adapters\/[^/]+(\/(?:pin|unpin|refresh))?$/.exec(path);
+  return adapter === null ? "other" : `/v1/adapters/{name}${adapter[1] ?? ""}`;
 }

@@ -14,6 +14,21 @@ Deno.test("the defaults serve the demo pack on 127.0.0.1:8000", () => {
     model: "models/demo",
     servedModelName: "demo",
     adapters: ["models/demo/adapters"],
+    adapterManifest: null,
+    adapterRefreshSeconds: 60,
+    adapterDiskBytes: 10 * 2 ** 30,
+    adapterMaxDownloadBytes: 2 ** 31,
+    adapterTimeoutSeconds: 600,
+    adapterFetches: 4,
+    adapterBandwidth: null,
+    adapterRoots: [],
+    allowedAdapterHosts: [],
+    allowedAdapterNetworks: [],
+    allowInsecureLoopback: false,
+    allowRequestUrls: false,
+    adminToken: null,
+    objectStorage: null,
+    stateDir: ".weft",
     apiKeys: [],
     corsOrigins: [],
     dtype: "auto",
@@ -45,6 +60,16 @@ Deno.test("a flag wins over WEFT_PORT, which wins over PORT", () => {
   assert.equal(config([], { PORT: "1", WEFT_PORT: "2" }).port, 2);
   assert.equal(config(["--port=3"], { PORT: "1", WEFT_PORT: "2" }).port, 3);
   assert.equal(config([], { PORT: "", WEFT_PORT: "" }).port, 8000);
+});
+
+Deno.test("what is on or off is a bare flag, or a variable that says so", () => {
+  assert.equal(config(["--allow-insecure-loopback"]).allowInsecureLoopback, true);
+  assert.equal(config([], { WEFT_ALLOW_REQUEST_URLS: "1" }).allowRequestUrls, true);
+  assert.equal(config([], { WEFT_ALLOW_REQUEST_URLS: "false" }).allowRequestUrls, false);
+  assert.throws(
+    () => config([], { WEFT_ALLOW_REQUEST_URLS: "maybe" }),
+    /WEFT_ALLOW_REQUEST_URLS: expected true, false, 1 or 0/,
+  );
 });
 
 Deno.test("lists come from repeated flags or commas in a variable", () => {

@@ -1,3 +1,4 @@
 export { describeTargets, MAX_CONFIG_BYTES, parsePeftConfig, type PeftConfig } from "./config.ts";
 export { type AdapterFiles, CONFIG_FILE, PICKLE_FILE, WEIGHTS_FILE } from "./files.ts";
 export { type ParseOptions, parsePeftAdapter } from "./parse.ts";
+export { digestsOf, generationOf } from "./generation.ts";

@@ -11,6 +11,8 @@ export interface ParseOptions {
   model: ModelConfig;
   /** The largest rank a module may have. */
   maxRank: number;
+  /** That of the files, where it is known already. */
+  generation?: string;
   signal?: AbortSignal;
 }
 
@@ -21,12 +23,12 @@ export interface ParseOptions {
  */
 export async function parsePeftAdapter(
   files: AdapterFiles,
-  { model, maxRank, signal }: ParseOptions,
+  { model, maxRank, generation, signal }: ParseOptions,
 ): Promise<AdapterWeights> {
   const targets = resolveTargets(parsePeftConfig(files.config), { model, maxRank });
   const modules = await readModules(files.weights, targets, { model, signal });
   return {
-    generation: await generationOf(files),
+    generation: generation ?? await generationOf(files),
     maxRank: Math.max(...modules.map((module) => module.rank)),
     modules,
   };

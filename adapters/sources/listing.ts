@@ -1,4 +1,4 @@
-import { ADAPTER_NAME } from "../entry.ts";
+import { ADAPTER_NAME } from "../name.ts";
 import type { ListedAdapter } from "../origin.ts";
 import { CONFIG_FILE, PICKLE_FILE, WEIGHTS_FILE } from "../peft/mod.ts";
 

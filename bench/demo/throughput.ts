@@ -1,4 +1,4 @@
-import { AdapterStore, directoryCatalogue } from "../../adapters/mod.ts";
+import { openLocalStore } from "../../adapters/mod.ts";
 import type { Engine } from "../../engine/core/engine.ts";
 import { GREEDY, type Mixture } from "../../engine/core/generation.ts";
 import { readModelConfig, startEngine } from "../../engine/mod.ts";
@@ -20,8 +20,8 @@ type Series = { name: string; batch: number; mixture: (i: number) => Mixture };
 /** Tokens a second and time to the first token, through the worker as the server uses it. */
 export async function measureThroughput(subject: Subject): Promise<Figure[]> {
   const { modelDirectory, adapterDirectory, adapters } = subject;
-  const store = await AdapterStore.open({
-    catalogues: [directoryCatalogue(adapterDirectory, { maxWeightBytes: 2 ** 30 })],
+  const store = await openLocalStore({
+    paths: [adapterDirectory],
     model: await readModelConfig(modelDirectory),
     maxRank: 64,
     maxBytes: 2 ** 30,

@@ -7,26 +7,35 @@ export type Projection = typeof PROJECTIONS[number];
 /** The most adapters one sequence's mixture can hold. */
 export const MAX_MIXTURE = 8;
 
-/** One adapted projection of one layer: `y += weight · scale · B (A x)`. */
-export interface AdapterModule {
+/** What is known of an adapted projection of one layer without its tensors. */
+export interface ModuleShape {
   layer: number;
   projection: Projection;
   rank: number;
   /** α/r, or α/√r with rsLoRA. */
   scale: number;
+}
+
+/** One adapted projection of one layer: `y += weight · scale · B (A x)`. */
+export interface AdapterModule extends ModuleShape {
   /** A as PEFT stores it, row-major `[rank, in]`, f32. */
   a: Float32Array;
   /** B as PEFT stores it, row-major `[out, rank]`, f32. */
   b: Float32Array;
 }
 
-/** A checked adapter in host memory, ready for the GPU. */
-export interface AdapterWeights {
-  /** The immutable content's identity: sha256 (hex) over configuration and tensors. */
-  generation: string;
+/** What must be known of an adapter to give it its place on the GPU. */
+export interface AdapterHeader {
   /** The largest rank of any module. */
   maxRank: number;
   /** At most one module per (layer, projection). */
+  modules: readonly ModuleShape[];
+}
+
+/** A checked adapter in host memory, ready for the GPU. */
+export interface AdapterWeights extends AdapterHeader {
+  /** The immutable content's identity: sha256 (hex) over configuration and tensors. */
+  generation: string;
   modules: readonly AdapterModule[];
 }
 

@@ -42,11 +42,26 @@ export interface EngineStats {
   promptTokens: number;
   cachedPromptTokens: number;
   generatedTokens: number;
-  /** Generations now on the GPU, and those that a running request pins. */
+  /** Generations now on the GPU as a whole. */
   residentAdapters: string[];
+  /** Those that requests pin, and what is still being uploaded for them. */
   pinnedAdapters: string[];
+  /** Those of the residents that are held. */
+  heldAdapters: string[];
+  /** Bytes of GPU memory that adapters occupy, those included that are still being uploaded. */
+  adapterBytes: number;
+  /** Adapters that requests found on the GPU as they came, and those that they did not. */
+  adapterHits: number;
+  adapterMisses: number;
+  /** Adapters brought onto the GPU, and those that left it again. */
   adapterLoads: number;
   adapterEvictions: number;
+}
+
+/** A generation that stays on the GPU. */
+export interface AdapterHold {
+  /** Lets it go; the second time does nothing. */
+  release(): void;
 }
 
 /** The engine as the main thread sees it. */
@@ -58,10 +73,21 @@ export interface Engine {
    * and ends the iteration with a `finished` event of reason "abort".
    */
   generate(request: GenerateRequest, signal: AbortSignal): AsyncIterable<TokenEvent>;
+  /**
+   * Brings a generation onto the GPU and keeps it there until released; resolves once it is there.
+   * Requests go first: it waits while they need the room, and one whose mixture could not fit beside
+   * what is held displaces it until there is room again.
+   *
+   * @throws {WeftError} `overloaded` with reason "gpu_full" when held adapters would take more than
+   * half of the slots or of a projection's rank rows; `bad_adapter` and what `loadAdapter` throws;
+   * the signal's reason once it is aborted.
+   */
+  holdAdapter(generation: string, signal?: AbortSignal): Promise<AdapterHold>;
   stats(): EngineStats;
   /** Throws when the engine's internal books do not balance; meant for idle moments. */
   checkIntegrity(): Promise<void>;
   /** Resolves with the reason once the device or worker is gone; never rejects. */
   readonly lost: Promise<Error>;
+  /** What still runs ends with an error. An engine that does not answer in time is terminated. */
   close(): Promise<void>;
 }

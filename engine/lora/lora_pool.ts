@@ -1,13 +1,18 @@
-import { type AdapterWeights, MAX_MIXTURE } from "../core/adapter_weights.ts";
-import { F16_MAX } from "../core/dtype.ts";
-import { WeftError } from "../core/errors.ts";
+import {
+  type AdapterHeader,
+  type AdapterModule,
+  MAX_MIXTURE,
+  PROJECTIONS,
+  projectionShape,
+} from "../core/adapter_weights.ts";
 import type { Mixture } from "../core/generation.ts";
 import type { ModelConfig } from "../core/model_config.ts";
 import type { Recorder } from "../gpu/mod.ts";
 import { type KernelSet, LoraExpand, LoraShrink, type LoraStep, NO_SLOT } from "../kernels/mod.ts";
-import { PoolLayout, PROJECTION_GROUPS, type ProjectionGroup } from "./projection_groups.ts";
+import { checkHeader, checkModule } from "./adapter_checks.ts";
+import { PoolLayout, type ProjectionGroup } from "./projection_groups.ts";
+import { RankRowBuffers } from "./rank_row_buffers.ts";
 import { type RankRows, rankRows, rowsNeeded } from "./rank_rows.ts";
-import type { Place } from "./rank_row_pool.ts";
 import { ResidentAdapters } from "./resident_adapters.ts";
 
 export interface LoraPoolOptions {
@@ -22,31 +27,27 @@ export interface LoraPoolOptions {
   uniforms: GPUBuffer;
 }
 
-/** A layer's rank rows of one projection group. */
-interface GroupPool {
-  a: GPUBuffer;
-  b: GPUBuffer;
+/** What is known of a generation. */
+interface Known {
+  header: AdapterHeader;
+  need: RankRows;
 }
 
 /**
  * The adapters on the GPU: pools of rank rows, the table that says where each adapter's rows lie, and
- * the mixture of every batch row. Changing a mixture writes a few numbers and no weights.
+ * the mixture of every batch row. Changing a mixture writes a few numbers and no weights. An adapter
+ * is written module by module into rows that nobody reads yet.
  */
 export class LoraPool {
   readonly #kernels: KernelSet;
   readonly #options: LoraPoolOptions;
   readonly #layout: PoolLayout;
   readonly #residents: ResidentAdapters;
-  readonly #pools: Record<ProjectionGroup, GroupPool>[];
-  readonly #slots: GPUBuffer;
+  readonly #buffers: RankRowBuffers;
   readonly #mix: GPUBuffer;
   readonly #h: GPUBuffer;
-  /** What is known of each resident generation. */
-  readonly #adapters = new Map<string, { maxRank: number; need: RankRows }>();
-  /** Found to hold what f16 can hold; one that waits for room is offered again and again. */
-  readonly #checked = new WeakSet<AdapterWeights>();
-  #loads = 0;
-  #evictions = 0;
+  /** Of every generation that has a place or is held. */
+  readonly #known = new Map<string, Known>();
 
   constructor(kernels: KernelSet, options: LoraPoolOptions) {
     const { config, maxBatch, maxTokens, maxAdapters, maxLoraRank } = options;
@@ -55,19 +56,10 @@ export class LoraPool {
     this.#options = options;
     this.#layout = new PoolLayout(config, { rankRows: options.rankRows, maxRank: maxLoraRank });
     this.#residents = new ResidentAdapters({ maxAdapters, rows: rankRows(() => options.rankRows) });
-    this.#pools = Array.from({ length: config.numLayers }, (_, layer) => {
-      const pool = (group: ProjectionGroup): GroupPool => {
-        const { a, b } = this.#layout.poolSizes(group);
-        const label = `layer ${layer} ${group} adapters`;
-        return {
-          a: buffers.storage(`${label} A`, a * kernels.weightBytes),
-          b: buffers.storage(`${label} B`, b * kernels.weightBytes),
-        };
-      };
-      const groups = PROJECTION_GROUPS.map((group) => [group, pool(group)]);
-      return Object.fromEntries(groups) as Record<ProjectionGroup, GroupPool>;
+    this.#buffers = new RankRowBuffers(kernels, this.#layout, {
+      numLayers: config.numLayers,
+      maxAdapters,
     });
-    this.#slots = buffers.storage("adapter slots", maxAdapters * this.#layout.modules * 16);
     this.#mix = buffers.from("mixtures", new Uint32Array(maxBatch * MAX_MIXTURE * 2).fill(NO_SLOT));
     this.#h = buffers.storage("adapter ranks", maxTokens * 3 * this.#layout.hStride * 4);
   }
@@ -80,8 +72,8 @@ export class LoraPool {
     const { layer, group, kind } = place;
     const { x, y, rows } = buffers;
     const shape = this.#layout.loraGroup(layer, group);
-    const { a, b } = this.#pools[layer][group];
-    const tables = { rows, mix: this.#mix, slots: this.#slots, h: this.#h };
+    const { a, b } = this.#buffers.group(layer, group);
+    const tables = { rows, mix: this.#mix, slots: this.#buffers.slots, h: this.#h };
     const { uniforms } = this.#options;
     const shrink = new LoraShrink(this.#kernels, shape, { ...tables, x, a }, uniforms);
     const expand = new LoraExpand(this.#kernels, shape, { ...tables, y, b }, uniforms);
@@ -94,50 +86,111 @@ export class LoraPool {
     };
   };
 
+  /** Whether it is here as a whole, and batch rows may use it. */
   has(generation: string): boolean {
-    return this.#residents.has(generation);
+    return this.#residents.isWhole(generation);
+  }
+
+  /** What is known of a generation that has a place or is held. */
+  header(generation: string): AdapterHeader | undefined {
+    return this.#known.get(generation)?.header;
   }
 
   /**
-   * Uploads what is given and pins everything named, or pins nothing and returns false: because what
-   * is pinned leaves no room, or because a generation without given weights had to go (`has` tells).
+   * Gives everything named a place and pins it, or pins nothing and returns false because what is pinned
+   * leaves no room. What is not here as a whole is then to be written (`missing`, `write`), also what had
+   * to move. `headers` has what is not known yet.
    *
    * @throws {WeftError} `bad_adapter` or `unsupported` for adapters that can never be here together.
    */
-  place(generations: readonly string[], weights: ReadonlyMap<string, AdapterWeights>): boolean {
-    for (const generation of generations) {
-      const given = weights.get(generation);
-      if (given) this.#register(given);
-    }
+  place(generations: readonly string[], headers: ReadonlyMap<string, AdapterHeader>): boolean {
     try {
-      const plan = this.#residents.planAll(
-        generations.map((generation) => ({ generation, need: this.#known(generation).need })),
-      );
-      if (!plan) return false;
-      this.#evictions += plan.evicted.length;
-      for (const { generation, upload, ...place } of plan.places) {
-        if (!upload) continue;
-        const given = weights.get(generation);
-        if (given) this.#upload(given, place);
-        else this.#residents.remove(generation);
-      }
-      return this.#residents.pin(generations);
+      const requests = generations.map((generation) => ({
+        generation,
+        need: this.#learn(generation, headers.get(generation)).need,
+      }));
+      return this.#residents.planAll(requests) !== null && this.#residents.pin(generations);
     } finally {
-      for (const generation of this.#adapters.keys()) {
-        if (!this.has(generation)) this.#adapters.delete(generation);
-      }
+      this.#forget();
     }
   }
 
+  /** Undoes one `place` of the same. What is not whole then stays until `dropPartial`. */
   release(generations: readonly string[]): void {
     this.#residents.unpin(generations);
+  }
+
+  /**
+   * From now on this generation is held: see ResidentAdapters.hold.
+   *
+   * @throws {WeftError} `bad_adapter`, or `overloaded` with reason "gpu_full"; then it is not held.
+   */
+  hold(generation: string, header: AdapterHeader): void {
+    try {
+      this.#residents.hold({ generation, need: this.#learn(generation, header).need });
+    } finally {
+      this.#forget();
+    }
+  }
+
+  unhold(generation: string): void {
+    this.#residents.unhold(generation);
+    this.#forget();
+  }
+
+  /**
+   * Gives a held generation its place at nobody's expense who is pinned or held; false while there is no
+   * room.
+   *
+   * @throws {WeftError} `overloaded`, reason "gpu_full", when only other held ones are in its way.
+   */
+  placeHeld(generation: string): boolean {
+    const plan = this.#residents.planHeld(generation);
+    this.#forget();
+    return plan !== null;
+  }
+
+  /** The first module that a generation with a place lacks; null for one that is whole or has no place. */
+  missing(generation: string): number | null {
+    if (!this.#residents.has(generation) || this.#residents.isWhole(generation)) return null;
+    return this.#residents.written(generation);
+  }
+
+  /**
+   * Writes the first missing module, and with the last of them the slot that makes it all usable.
+   *
+   * @throws {WeftError} `bad_adapter` or `internal`: then this generation can never be whole.
+   */
+  write(generation: string, module: AdapterModule): void {
+    const { header } = this.#find(generation);
+    const { config } = this.#options;
+    const index = this.#residents.written(generation);
+    checkModule(generation, module, { header, index, config, dtype: this.#kernels.dtype });
+    const place = this.#residents.get(generation)!;
+    this.#buffers.writeRows(module, place);
+    const last = index + 1 === header.modules.length;
+    if (last) this.#buffers.writeSlot(header, place);
+    this.#residents.wrote(generation, { last });
+  }
+
+  /** Hands what was written to the device, which would keep it in host memory until the next step. */
+  flush(): void {
+    this.#kernels.gpu.device.queue.submit([]);
+  }
+
+  /** Takes the places of what is not whole and not wanted any more. */
+  dropPartial(isWanted: (generation: string) => boolean): void {
+    for (const generation of this.#residents.residents()) {
+      if (!this.has(generation) && !isWanted(generation)) this.#residents.remove(generation);
+    }
+    this.#forget();
   }
 
   setMixture(row: number, mixture: Mixture): void {
     const entries = new DataView(new ArrayBuffer(MAX_MIXTURE * 8));
     for (let i = 0; i < MAX_MIXTURE; i++) {
       const entry = mixture.at(i);
-      const slot = entry ? this.#residents.get(entry.generation)!.slot : NO_SLOT;
+      const slot = entry ? this.#slot(entry.generation) : NO_SLOT;
       entries.setUint32(8 * i, slot, true);
       entries.setFloat32(8 * i + 4, entry?.weight ?? 0, true);
     }
@@ -146,15 +199,25 @@ export class LoraPool {
 
   /** The largest ranks of a mixture's adapters added up. */
   rankTotal(mixture: Mixture): number {
-    return mixture.reduce((sum, { generation }) => sum + this.#known(generation).maxRank, 0);
+    return mixture.reduce((sum, { generation }) => sum + this.#find(generation).header.maxRank, 0);
   }
 
-  stats(): { resident: string[]; pinned: string[]; loads: number; evictions: number } {
+  stats(): {
+    resident: string[];
+    pinned: string[];
+    held: string[];
+    bytes: number;
+    loads: number;
+    evictions: number;
+  } {
+    const here = this.#residents.residents();
+    const whole = here.filter((generation) => this.has(generation));
     return {
-      resident: this.#residents.residents(),
+      resident: whole,
       pinned: this.#residents.pinned(),
-      loads: this.#loads,
-      evictions: this.#evictions,
+      held: whole.filter((generation) => this.#residents.isHeld(generation)),
+      bytes: here.reduce((sum, generation) => sum + this.#bytes(generation), 0),
+      ...this.#residents.counts,
     };
   }
 
@@ -162,83 +225,43 @@ export class LoraPool {
     this.#residents.checkIntegrity();
   }
 
-  #register(adapter: AdapterWeights): void {
-    const { maxLoraRank } = this.#options;
-    const { generation, maxRank } = adapter;
-    if (maxRank > maxLoraRank) {
-      throw new WeftError(
-        "bad_adapter",
-        `Cannot load adapter ${generation}: rank ${maxRank} exceeds the configured maximum ${maxLoraRank}`,
-      );
-    }
-    if (this.#kernels.dtype === "f16" && !this.#checked.has(adapter)) {
-      refuseBeyondF16(adapter);
-      this.#checked.add(adapter);
-    }
-    this.#adapters.set(generation, { maxRank, need: rowsNeeded(adapter) });
+  #slot(generation: string): number {
+    if (!this.has(generation)) throw new Error(`adapter ${generation} is not whole on the GPU`);
+    return this.#residents.get(generation)!.slot;
   }
 
-  #known(generation: string): { maxRank: number; need: RankRows } {
-    const known = this.#adapters.get(generation);
-    if (!known) throw new Error(`no weights were given for adapter ${generation}`);
+  /** Bytes of the rows a generation occupies. */
+  #bytes(generation: string): number {
+    const { config } = this.#options;
+    const { need } = this.#find(generation);
+    const elements = PROJECTIONS.reduce((sum, projection) => {
+      const { inSize, outSize } = projectionShape(config, projection);
+      return sum + need[projection] * (inSize + outSize);
+    }, 0);
+    return config.numLayers * elements * this.#kernels.weightBytes;
+  }
+
+  #learn(generation: string, header: AdapterHeader | undefined): Known {
+    const known = this.#known.get(generation);
+    if (known) return known;
+    if (!header) throw new Error(`no header was given for adapter ${generation}`);
+    const { config, maxLoraRank } = this.#options;
+    checkHeader(generation, header, { config, maxRank: maxLoraRank });
+    const learnt = { header, need: rowsNeeded(header) };
+    this.#known.set(generation, learnt);
+    return learnt;
+  }
+
+  #find(generation: string): Known {
+    const known = this.#known.get(generation);
+    if (!known) throw new Error(`adapter ${generation} is not known`);
     return known;
   }
 
-  #upload(adapter: AdapterWeights, place: Place): void {
-    this.#loads++;
-    this.#writeSlot(adapter, place);
-    this.#writeRows(adapter, place);
-  }
-
-  #writeSlot({ modules }: AdapterWeights, { slot, offset }: Place): void {
-    const table = new DataView(new ArrayBuffer(this.#layout.modules * 16));
-    for (const module of modules) {
-      const at = 16 * this.#layout.moduleIndex(module);
-      table.setUint32(at, offset[module.projection], true);
-      table.setUint32(at + 4, module.rank, true);
-      table.setFloat32(at + 8, module.scale, true);
-    }
-    const { queue } = this.#kernels.gpu.device;
-    queue.writeBuffer(this.#slots, slot * table.byteLength, table);
-  }
-
-  #writeRows({ modules }: AdapterWeights, { offset }: Place): void {
-    const { weightBytes, gpu } = this.#kernels;
-    for (const { layer, projection, rank, a, b } of modules) {
-      const at = this.#layout.place(projection, offset[projection]);
-      const pool = this.#pools[layer][at.group];
-      const { queue } = gpu.device;
-      queue.writeBuffer(pool.a, at.a * weightBytes, this.#stored(a));
-      queue.writeBuffer(pool.b, at.b * weightBytes, this.#stored(transpose(b, rank)));
+  #forget(): void {
+    for (const generation of this.#known.keys()) {
+      if (this.#residents.has(generation) || this.#residents.isHeld(generation)) continue;
+      this.#known.delete(generation);
     }
   }
-
-  #stored(values: Float32Array): ArrayBufferView<ArrayBuffer> {
-    return this.#kernels.dtype === "f16" ? new Float16Array(values) : Float32Array.from(values);
-  }
-}
-
-/** Rounded to f16 such a value would be an infinity, and every answer no number. */
-function refuseBeyondF16({ generation, modules }: AdapterWeights): void {
-  for (const { layer, projection, a, b } of modules) {
-    for (const values of [a, b]) {
-      const value = values.find((value) => !(Math.abs(value) <= F16_MAX));
-      if (value === undefined) continue;
-      throw new WeftError(
-        "bad_adapter",
-        `Cannot load adapter ${generation}: ${projection}_proj of layer ${layer} holds ${value}, ` +
-          `beyond f16's largest value ${F16_MAX}: use --dtype f32`,
-      );
-    }
-  }
-}
-
-/** `[out, rank]`, as PEFT stores B, to `[rank, out]`, as the kernels read it. */
-function transpose(b: Float32Array, rank: number): Float32Array {
-  const out = b.length / rank;
-  const rows = new Float32Array(b.length);
-  for (let o = 0; o < out; o++) {
-    for (let r = 0; r < rank; r++) rows[r * out + o] = b[o * rank + r];
-  }
-  return rows;
 }

@@ -1,4 +1,4 @@
-import { type AdapterWeights, type Projection, PROJECTIONS } from "../core/adapter_weights.ts";
+import { type AdapterHeader, type Projection, PROJECTIONS } from "../core/adapter_weights.ts";
 
 /** A count or position in rows of the rank-row pool, for each projection. The pool is alike in every layer. */
 export type RankRows = Record<Projection, number>;
@@ -16,7 +16,7 @@ export function rankRows(rowsOf: (projection: Projection) => number): RankRows {
 }
 
 /** The rows an adapter occupies: per projection its largest rank in any layer, 0 where it changes nothing. */
-export function rowsNeeded({ modules }: AdapterWeights): RankRows {
+export function rowsNeeded({ modules }: AdapterHeader): RankRows {
   const rows = rankRows(() => 0);
   for (const { projection, rank } of modules) rows[projection] = Math.max(rows[projection], rank);
   return rows;

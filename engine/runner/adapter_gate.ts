@@ -1,66 +1,107 @@
-import type { AdapterWeights } from "../core/adapter_weights.ts";
+import type { AdapterPart, PartQuestion } from "../core/adapter_part.ts";
+import type { AdapterHeader } from "../core/adapter_weights.ts";
 import { WeftError } from "../core/errors.ts";
 import type { ActiveRequest } from "./active_request.ts";
+import { AdapterHolds } from "./adapter_holds.ts";
+import { AdapterUploads } from "./adapter_uploads.ts";
 import type { AdapterPool, RunnerPorts } from "./ports.ts";
 
 /** Steps a request waits for room before younger ones may no longer take what it needs. */
 const PATIENCE = 64;
 
-/** Adapters asked for or held in memory ahead of their turn, at most; the oldest request's come on top. */
+/** Adapters asked for or begun in memory ahead of their turn, at most; the oldest request's come on top. */
 const MAX_AHEAD = 32;
 
+/** A request that can never run. */
+export interface Hopeless {
+  active: ActiveRequest;
+  error: WeftError;
+}
+
 /**
- * Holds requests until their adapters are pinned on the GPU. A request gets all its adapters or
- * none, so that two can never wait for each other's. Oldest first: one that lacks room is overtaken
- * for a while only.
+ * Holds requests until their adapters are on the GPU as a whole. A request gets places for all its
+ * adapters, pinned, or none, so that two can never wait for each other's. Oldest first: one that
+ * lacks room is overtaken for a while only. What has a place is then written in slices.
  */
 export class AdapterGate {
   readonly #pool: AdapterPool;
   readonly #ports: RunnerPorts;
+  readonly #uploads: AdapterUploads;
+  readonly #holds: AdapterHolds;
+  /** Without places. */
   readonly #waiting = new Set<ActiveRequest>();
-  /** Arrived, not yet on the GPU. */
-  readonly #parked = new Map<string, AdapterWeights>();
-  readonly #asked = new Set<string>();
+  /** Pinned in places that are still being written. */
+  readonly #placed = new Set<ActiveRequest>();
   #blockedSteps = 0;
+  #hits = 0;
+  #misses = 0;
 
   constructor(pool: AdapterPool, ports: RunnerPorts) {
     this.#pool = pool;
     this.#ports = ports;
+    this.#uploads = new AdapterUploads(pool, ports);
+    this.#holds = new AdapterHolds(pool, { uploads: this.#uploads, ports });
+  }
+
+  /** Adapters that requests found on the GPU when they came, and that they did not. */
+  get lookups(): { hits: number; misses: number } {
+    return { hits: this.#hits, misses: this.#misses };
   }
 
   add(active: ActiveRequest): void {
+    for (const generation of active.generations) {
+      if (this.#pool.has(generation)) this.#hits++;
+      else this.#misses++;
+    }
     if (!active.ready) this.#waiting.add(active);
   }
 
   /** Call once for every request that ends, ready or not. */
   remove(active: ActiveRequest): void {
-    if (active.ready) this.#pool.release(active.generations);
+    if (active.ready || this.#placed.has(active)) this.#pool.release(active.generations);
     this.#waiting.delete(active);
+    this.#placed.delete(active);
     this.#dropUnwanted();
   }
 
-  arrived(weights: AdapterWeights): void {
-    this.#asked.delete(weights.generation);
-    if (this.#wants(weights.generation)) this.#parked.set(weights.generation, weights);
+  /** Told through `RunnerPorts.held` once it is there, or never will be. */
+  hold(id: number, generation: string): void {
+    this.#holds.add(id, generation);
+  }
+
+  unhold(id: number): void {
+    this.#holds.remove(id);
+    this.#dropUnwanted();
+  }
+
+  /** Returns the requests that cannot run, if it is a part that no adapter can be made of. */
+  arrived(part: AdapterPart): Hopeless[] {
+    try {
+      this.#uploads.arrived(part);
+      return [];
+    } catch (error) {
+      if (!(error instanceof WeftError)) throw error;
+      return this.#fail(part.generation, error);
+    }
   }
 
   /** Returns the requests that cannot run without it. */
-  failed(generation: string): ActiveRequest[] {
-    this.#asked.delete(generation);
-    return [...this.#waiting].filter(({ generations }) => generations.includes(generation));
+  failed(question: PartQuestion, error: WeftError): Hopeless[] {
+    return this.#uploads.failed(question) ? this.#fail(question.generation, error) : [];
   }
 
-  /** Pins adapters for as many waiting requests as possible; returns those that can never run. */
-  admit(): { active: ActiveRequest; error: WeftError }[] {
-    const hopeless: { active: ActiveRequest; error: WeftError }[] = [];
+  /** Places as many waiting requests as possible; returns those that can never run. */
+  admit(): Hopeless[] {
+    const hopeless: Hopeless[] = [];
     let blocked = false;
     const [oldest] = this.#waiting;
     for (const active of this.#waiting) {
       try {
-        if (!this.#isHere(active.generations, active === oldest ? Infinity : MAX_AHEAD)) continue;
-        if (this.#pool.place(active.generations, this.#parked)) {
-          active.markReady(this.#ports.now());
+        const headers = this.#headers(active, active === oldest ? Infinity : MAX_AHEAD);
+        if (!headers) continue;
+        if (this.#pool.place(active.generations, headers)) {
           this.#waiting.delete(active);
+          this.#placed.add(active);
           continue;
         }
       } catch (error) {
@@ -72,35 +113,69 @@ export class AdapterGate {
       if (this.#blockedSteps >= PATIENCE) break;
     }
     this.#blockedSteps = blocked ? this.#blockedSteps + 1 : 0;
+    this.#holds.admit({
+      mayPlace: !blocked,
+      mayAsk: () => this.#uploads.ahead < MAX_AHEAD,
+    });
     this.#dropUnwanted();
     return hopeless;
   }
 
-  /** Whether all are on the GPU or in memory; asks for those that are not, within the limit. */
-  #isHere(generations: readonly string[], limit: number): boolean {
-    const missing = generations.filter((generation) =>
-      !this.#pool.has(generation) && !this.#parked.has(generation)
-    );
-    const unasked = missing.filter((generation) => !this.#asked.has(generation));
-    if (this.#asked.size + this.#parked.size + unasked.length <= limit) {
-      for (const generation of unasked) {
-        this.#asked.add(generation);
-        this.#ports.requestAdapter(generation);
-      }
+  /**
+   * Writes a slice of what has places, requests' before what is only held: for `limitMs` at most, or
+   * freely where that is null. Requests that have all of theirs now are ready.
+   */
+  upload(limitMs: number | null): { hopeless: Hopeless[]; modules: number; more: boolean } {
+    if (this.#placed.size === 0 && this.#holds.size === 0) {
+      return { hopeless: [], modules: 0, more: false };
     }
-    return missing.length === 0;
+    const generations = new Set([...this.#placed].flatMap(({ generations }) => generations));
+    for (const generation of this.#holds.generations()) generations.add(generation);
+    const { failed, modules, more } = this.#uploads.write(generations, limitMs);
+    for (const active of this.#placed) {
+      if (!active.generations.every((generation) => this.#pool.has(generation))) continue;
+      active.markReady(this.#ports.now());
+      this.#placed.delete(active);
+    }
+    this.#holds.tell();
+    const hopeless = failed.flatMap(({ generation, error }) => this.#fail(generation, error));
+    this.#dropUnwanted();
+    return { hopeless, modules, more: more || failed.length > 0 };
   }
 
-  #wants(generation: string): boolean {
-    for (const { generations } of this.#waiting) {
-      if (generations.includes(generation)) return true;
+  /** The headers of all that the request needs; asks for those not known, within the limit. */
+  #headers({ generations }: ActiveRequest, limit: number): Map<string, AdapterHeader> | null {
+    const headers = new Map<string, AdapterHeader>();
+    const missing: string[] = [];
+    for (const generation of generations) {
+      const header = this.#uploads.header(generation);
+      if (header) headers.set(generation, header);
+      else missing.push(generation);
     }
-    return false;
+    if (missing.length === 0) return headers;
+    const unasked = missing.filter((generation) => !this.#uploads.isAsked(generation));
+    if (this.#uploads.ahead + unasked.length <= limit) {
+      for (const generation of unasked) this.#uploads.start(generation);
+    }
+    return null;
+  }
+
+  #fail(generation: string, error: WeftError): Hopeless[] {
+    this.#holds.fail(generation, error);
+    this.#dropUnwanted();
+    return [...this.#waiting, ...this.#placed]
+      .filter(({ generations }) => generations.includes(generation))
+      .map((active) => ({ active, error }));
   }
 
   #dropUnwanted(): void {
-    for (const generation of this.#parked.keys()) {
-      if (this.#pool.has(generation) || !this.#wants(generation)) this.#parked.delete(generation);
+    if (this.#uploads.size === 0) return;
+    const wanted = this.#holds.generations();
+    for (const active of [...this.#waiting, ...this.#placed]) {
+      for (const generation of active.generations) wanted.add(generation);
     }
+    const isWanted = (generation: string) => wanted.has(generation);
+    this.#uploads.keep(isWanted);
+    this.#pool.dropPartial(isWanted);
   }
 }

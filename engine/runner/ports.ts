@@ -1,4 +1,5 @@
-import type { AdapterWeights } from "../core/adapter_weights.ts";
+import type { PartQuestion } from "../core/adapter_part.ts";
+import type { AdapterHeader, AdapterModule } from "../core/adapter_weights.ts";
 import type { WeftError } from "../core/errors.ts";
 import type { Mixture, TokenEvent } from "../core/generation.ts";
 
@@ -7,27 +8,48 @@ export interface RunnerPorts {
   emit(id: string, event: TokenEvent): void;
   /** The request ended in an error; no event follows. */
   fail(id: string, error: WeftError): void;
-  /** Answered by `Runner.adapterArrived` or `adapterFailed`; asked once per generation at a time. */
-  requestAdapter(generation: string): void;
+  /** A hold's generation is on the GPU, or never will be (and the hold is forgotten). */
+  held(id: number, error: WeftError | null): void;
+  /** Answered by `Runner.adapterArrived` or `adapterFailed`; nothing is asked twice at a time. */
+  requestAdapter(question: PartQuestion): void;
   /** Milliseconds from any fixed point. */
   now(): number;
 }
 
-/** The adapters on the GPU. */
+/** The adapters on the GPU; LoraPool says what each of these does and throws. */
 export interface AdapterPool {
+  /** Whether it is here as a whole, and batch rows may use it. */
   has(generation: string): boolean;
-  /**
-   * Uploads what is given and pins everything named, or pins nothing and returns false: because what
-   * is pinned leaves no room, or because a generation without given weights had to go (`has` tells).
-   * Throws WeftError for adapters that can never be here together.
-   */
-  place(generations: readonly string[], weights: ReadonlyMap<string, AdapterWeights>): boolean;
+  /** What is known of a generation that has a place or is held. */
+  header(generation: string): AdapterHeader | undefined;
+  /** Places and pins everything named, or nothing (false); `missing` tells what to write then. */
+  place(generations: readonly string[], headers: ReadonlyMap<string, AdapterHeader>): boolean;
   /** Undoes one `place` of the same. */
   release(generations: readonly string[]): void;
-  /** Sets a batch row's mixture; every generation in it must be pinned. */
+  /** From now on it is held; throws `overloaded` where too much is. */
+  hold(generation: string, header: AdapterHeader): void;
+  unhold(generation: string): void;
+  /** Places what is held; false while there is no room. */
+  placeHeld(generation: string): boolean;
+  /** The first module that a generation with a place lacks; null when it lacks none. */
+  missing(generation: string): number | null;
+  /** Writes the first missing module; throws when this adapter can never be whole. */
+  write(generation: string, module: AdapterModule): void;
+  /** Hands what was written to the device, which would keep it in host memory until the next step. */
+  flush(): void;
+  /** Takes the places of what is not whole and not wanted any more. */
+  dropPartial(isWanted: (generation: string) => boolean): void;
+  /** Sets a batch row's mixture; every generation in it must be whole and pinned. */
   setMixture(row: number, mixture: Mixture): void;
   /** The ranks of a mixture added up: what the row's shrink must compute, at most. */
   rankTotal(mixture: Mixture): number;
-  stats(): { resident: string[]; pinned: string[]; loads: number; evictions: number };
+  stats(): {
+    resident: string[];
+    pinned: string[];
+    held: string[];
+    bytes: number;
+    loads: number;
+    evictions: number;
+  };
   checkIntegrity(): void;
 }

@@ -1,14 +1,17 @@
-import type { AdapterWeights } from "../core/adapter_weights.ts";
+import type { AdapterPart, PartQuestion } from "../core/adapter_part.ts";
 import { WeftError } from "../core/errors.ts";
 import type { FinishReason, GeneratedToken, GenerateRequest } from "../core/generation.ts";
 import { readLogprobs, TOKEN_FAILED, TOKEN_NOTHING } from "../kernels/mod.ts";
 import type { Decoder, StepOutput } from "../model/mod.ts";
 import type { Scheduler, Sequence, StepPlan } from "../scheduler/mod.ts";
 import { ActiveRequest } from "./active_request.ts";
-import { AdapterGate } from "./adapter_gate.ts";
+import { AdapterGate, type Hopeless } from "./adapter_gate.ts";
 import type { AdapterPool, RunnerPorts } from "./ports.ts";
 import { checkRequest } from "./request_check.ts";
 import { buildStep } from "./step_builder.ts";
+
+/** A slice of uploads may always take this long, however fast decoding is. */
+const LEAST_SLICE_MS = 1;
 
 /** What a runner drives. */
 export interface RunnerParts {
@@ -28,6 +31,8 @@ export class Runner {
   readonly #ports: RunnerPorts;
   readonly #gate: AdapterGate;
   readonly #requests = new Map<string, ActiveRequest>();
+  /** How long decoding rows last waited for one token, without uploads beside them if that was seen. */
+  #decodeMs = 0;
 
   constructor(parts: RunnerParts, ports: RunnerPorts) {
     this.#parts = parts;
@@ -61,28 +66,50 @@ export class Runner {
     if (active) this.#finish(active, "abort");
   }
 
-  adapterArrived(weights: AdapterWeights): void {
-    this.#gate.arrived(weights);
+  /** Brings a generation onto the GPU and keeps it there; `RunnerPorts.held` tells when. */
+  hold(id: number, generation: string): void {
+    this.#gate.hold(id, generation);
   }
 
-  adapterFailed(generation: string, error: WeftError): void {
-    for (const active of this.#gate.failed(generation)) this.#fail(active, error);
+  /** Ends a hold; unknown ids are ignored, as it may just have failed. */
+  unhold(id: number): void {
+    this.#gate.unhold(id);
   }
 
-  /** Runs one step; false when there is nothing that could run now. */
+  adapterArrived(part: AdapterPart): void {
+    this.#failAll(this.#gate.arrived(part));
+  }
+
+  adapterFailed(question: PartQuestion, error: WeftError): void {
+    this.#failAll(this.#gate.failed(question, error));
+  }
+
+  /** Runs one step, with a slice of uploads before it; false when there is nothing to do now. */
   async step(): Promise<boolean> {
     const { scheduler, decoder, pool } = this.#parts;
-    for (const { active, error } of this.#gate.admit()) this.#fail(active, error);
+    this.#failAll(this.#gate.admit());
+    const decoding = scheduler.stats.running > 0;
+    const slice = this.#gate.upload(decoding ? Math.max(LEAST_SLICE_MS, this.#decodeMs) : null);
+    this.#failAll(slice.hopeless);
     const plan = scheduler.schedule(({ id }) => this.#requests.get(id)!.ready);
-    if (!plan) return false;
+    if (!plan) return slice.more;
     this.#writeRows(plan);
+    const start = this.#ports.now();
     const output = await decoder.run(buildStep(plan, this.#requests, pool));
+    if (plan.prefills.length === 0 && (slice.modules === 0 || this.#decodeMs === 0)) {
+      this.#decodeMs = (this.#ports.now() - start) / plan.burst;
+    }
     // The device reports its errors in a later turn of the event loop: let it speak first.
     await new Promise((resolve) => setImmediate(resolve));
     const fault = this.#parts.fault();
     if (fault) throw fault;
     this.#commit(plan, output);
     return true;
+  }
+
+  /** How often requests found their adapters on the GPU. */
+  get adapterLookups(): { hits: number; misses: number } {
+    return this.#gate.lookups;
   }
 
   /** Requests that wait for adapters or run. */
@@ -208,6 +235,10 @@ export class Runner {
     const timings = active.timings(this.#ports.now());
     this.#forget(active);
     this.#ports.emit(active.request.id, { kind: "finished", reason, timings });
+  }
+
+  #failAll(hopeless: readonly Hopeless[]): void {
+    for (const { active, error } of hopeless) this.#fail(active, error);
   }
 
   #fail(active: ActiveRequest, error: WeftError): void {

@@ -1,3 +1,5 @@
+import type { AdapterLevel } from "../../adapters/mod.ts";
+import { WeftError } from "../../engine/core/errors.ts";
 import type { Mixture } from "../../engine/core/generation.ts";
 import { ApiError } from "../errors.ts";
 import { unknownModel } from "../models.ts";
@@ -6,9 +8,12 @@ import type { GenerationFields } from "../schema/common.ts";
 
 /** An adapter of a mixture, as the answer's `weft.adapters` names it. */
 export interface AppliedAdapter {
+  /** Its name; of one by URL, the URL without user and query. */
   id: string;
   generation: string;
   weight: number;
+  /** Where it was found. */
+  cache: AdapterLevel;
 }
 
 /** The adapters of one request, pinned until released. */
@@ -20,10 +25,14 @@ export interface PinnedMixture {
   release(): void;
 }
 
-/** An adapter that a request names, before it is pinned. */
+/** An adapter that a request asks for, before it is pinned. */
 export interface WantedAdapter {
+  kind: "name" | "url";
+  /** The name or URL. */
   id: string;
   weight: number;
+  /** The field that asks for it. */
+  param: string;
 }
 
 /** Pins every adapter of a mixture, or none. Throws what fetching one throws. */
@@ -32,45 +41,78 @@ export async function pinMixture(
   deps: Pick<AppDeps, "adapters" | "clock">,
   signal: AbortSignal,
 ): Promise<PinnedMixture> {
-  const startedAt = deps.clock.now();
-  const results = await Promise.allSettled(
-    wanted.map(({ id }) => deps.adapters.acquire(id, signal)),
-  );
+  const { adapters: catalog, clock } = deps;
+  const startedAt = clock.now();
+  // One that fails ends the wait for the others, which may take long.
+  const failure = new AbortController();
+  const either = AbortSignal.any([signal, failure.signal]);
+  const results = await Promise.allSettled(wanted.map(async ({ kind, id, param }) => {
+    try {
+      return await (kind === "url" ? catalog.acquireUrl(id, either) : catalog.acquire(id, either));
+    } catch (error) {
+      failure.abort(isDeleted(error) ? unknownModel(id, param) : error);
+      throw error;
+    }
+  }));
   const leases = results.filter((result) => result.status === "fulfilled")
     .map((result) => result.value);
   const release = () => leases.forEach((lease) => lease.release());
-  const failed = results.find((result) => result.status === "rejected");
-  if (failed !== undefined) {
+  if (failure.signal.aborted) {
     release();
-    throw failed.reason;
+    throw failure.signal.reason;
   }
-  const adapters = wanted.map(({ id, weight }, i) => ({
-    id,
-    generation: leases[i].generation,
-    weight,
+  const adapters = leases.map(({ name, generation, level }, i) => ({
+    id: name,
+    generation,
+    weight: wanted[i].weight,
+    cache: level,
   }));
   return {
     adapters,
     mixture: adapters.map(({ generation, weight }) => ({ generation, weight })),
-    fetchMs: deps.clock.now() - startedAt,
+    fetchMs: clock.now() - startedAt,
     release,
   };
 }
 
+/** The name went while the request was on its way. */
+function isDeleted(error: unknown): boolean {
+  return error instanceof WeftError && error.reason === "adapter_not_found";
+}
+
+/** From the quickest to the slowest. */
+const LEVELS: readonly AdapterLevel[] = ["gpu", "ram", "disk", "origin"];
+
+/** The slowest level that any adapter came from; undefined without adapters. */
+export function slowestLevel(adapters: readonly AppliedAdapter[]): AdapterLevel | undefined {
+  return LEVELS.findLast((level) => adapters.some(({ cache }) => cache === level));
+}
+
+export interface ResolveOptions {
+  /** Throws where the request may not name adapters by URL. */
+  requireUrls(): void;
+}
+
 /**
  * Resolves `model` and `lora`: the base, one adapter by name, or a weighted mixture over the base.
- * Throws `not_found`, or `not_implemented` for "auto".
+ * Throws `not_found`, `forbidden` for a URL, or `not_implemented` for "auto".
  */
 export function resolveMixture(
   { model, lora }: Pick<GenerationFields, "model" | "lora">,
   { adapters, settings }: Pick<AppDeps, "adapters" | "settings">,
+  { requireUrls }: ResolveOptions,
 ): WantedAdapter[] {
   const mixture = lora ?? [];
   if (model === settings.modelName) {
-    mixture.forEach(({ id }, i) => {
-      if (adapters.get(id) === undefined) throw unknownModel(id, `lora[${i}].id`);
+    if (mixture.some(({ url }) => url !== undefined)) requireUrls();
+    return mixture.map(({ id, url, scale }, i): WantedAdapter => {
+      if (url !== undefined) {
+        return { kind: "url", id: url, weight: scale, param: `lora[${i}].url` };
+      }
+      const param = `lora[${i}].id`;
+      if (adapters.get(id!) === undefined) throw unknownModel(id!, param);
+      return { kind: "name", id: id!, weight: scale, param };
     });
-    return mixture.map(({ id, scale }) => ({ id, weight: scale }));
   }
   if (adapters.get(model) === undefined) {
     if (model === "auto") {
@@ -91,5 +133,5 @@ export function resolveMixture(
       { param: "lora" },
     );
   }
-  return [{ id: model, weight: 1 }];
+  return [{ kind: "name", id: model, weight: 1, param: "model" }];
 }

@@ -1,4 +1,5 @@
-import { ApiError, describeError, replyTo } from "../errors.ts";
+import { CLIENT_CLOSED, ClientGone } from "../client_gone.ts";
+import { describeError, replyTo } from "../errors.ts";
 import { lateJsonResponse } from "../late_json.ts";
 import { MAX_STALL_MS } from "../limits.ts";
 import { isFulfilledWithin, PATIENCE_MS } from "../patience.ts";
@@ -9,9 +10,6 @@ import { sseResponse } from "../sse.ts";
 import { pinMixture, type PinnedMixture, type WantedAdapter } from "./mixture.ts";
 import { type GenerationPlan, type RunEvent, runPlan } from "./run.ts";
 import { collect, type ResponseShape } from "./shape.ts";
-
-/** The status in log and metrics for a client that went away; none is sent. */
-const CLIENT_CLOSED = 499;
 
 export interface Generation {
   fields: GenerationFields;
@@ -34,7 +32,9 @@ export async function respond(
   record.stream = fields.stream ?? false;
   const ended = new AbortController();
   const { signal } = ended;
+  const named = wanted.filter(({ kind }) => kind === "name").map(({ id }) => id);
   const leave = deps.lifecycle.enter((reason) => ended.abort(reason));
+  const loraRequest = deps.metrics.loraRequest(named);
   // Tells of some clients that leave before their answer begins; PLATFORM.md, HTTP, says which not.
   const goAway = () => ended.abort(new ClientGone());
   const requestSignal = c.req.raw.signal;
@@ -43,7 +43,10 @@ export async function respond(
 
   async function* run(pinned: PinnedMixture): AsyncGenerator<RunEvent, void> {
     try {
-      yield* runPlan(plan, { deps, pinned, record, signal });
+      for await (const event of runPlan(plan, { deps, pinned, record, signal })) {
+        if (event.kind === "started") loraRequest.started();
+        yield event;
+      }
     } finally {
       end(pinned);
     }
@@ -52,6 +55,7 @@ export async function respond(
   function end(pinned?: PinnedMixture): void {
     requestSignal.removeEventListener("abort", goAway);
     pinned?.release();
+    loraRequest.ended();
     leave();
   }
 
@@ -115,11 +119,4 @@ async function* chunksOf(
   const { done, value } = await first;
   if (!done) yield* shape.chunks(value);
   for await (const event of rest) yield* shape.chunks(event);
-}
-
-/** Nobody reads this: the one it would tell has gone. */
-class ClientGone extends ApiError {
-  constructor() {
-    super("unavailable", "The client closed the connection", { status: CLIENT_CLOSED as 400 });
-  }
 }

@@ -1,4 +1,5 @@
 import type { ShownToken } from "./choice.ts";
+import { slowestLevel } from "./mixture.ts";
 import type { RunEvent, RunSummary } from "./run.ts";
 
 /** A finished choice, collected. */
@@ -34,11 +35,13 @@ export function usageOf(summary: RunSummary): Usage {
   };
 }
 
-/** Weft's own part of an answer: which adapters made it, how long each stage took. */
+/** Weft's own part of an answer: which adapters made it, where they were, how long each stage took. */
 export function weftExtension(summary: RunSummary, ignoredFields: readonly string[]): object {
+  const cache = slowestLevel(summary.adapters);
   return {
     adapters: summary.adapters,
     timings: summary.timings,
+    ...(cache === undefined ? {} : { cache }),
     ...(ignoredFields.length > 0 ? { ignored_fields: ignoredFields } : {}),
   };
 }

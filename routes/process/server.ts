@@ -2,10 +2,11 @@ import type { Engine } from "../../engine/core/engine.ts";
 import { messageOf, WeftError } from "../../engine/core/errors.ts";
 import type { Lifecycle } from "../lifecycle.ts";
 import type { Logger } from "../logger.ts";
+import type { ConnectionInfo } from "../request_record.ts";
 
 export interface ServeOptions {
   /** Answers requests: an app's `fetch`. */
-  fetch: (request: Request) => Response | Promise<Response>;
+  fetch: (request: Request, connection: ConnectionInfo) => Response | Promise<Response>;
   engine: Pick<Engine, "lost">;
   lifecycle: Lifecycle;
   logger: Logger;
@@ -63,7 +64,7 @@ function listen(options: ServeOptions, signal: AbortSignal): Deno.HttpServer {
         logger.log("warn", "response_broken", { error: messageOf(error) });
         return new Response(null, { status: 500 });
       },
-    }, (request) => fetch(request));
+    }, (request, { remoteAddr }) => fetch(request, { remoteAddr }));
   } catch (cause) {
     throw new WeftError(
       "unavailable",

@@ -6,11 +6,16 @@ import {
   MAX_STOP_STRING_LENGTH,
   MAX_STOP_STRINGS,
   MAX_STOP_TOKENS,
+  MAX_URL_LENGTH,
 } from "../limits.ts";
 
 /** Text that is valid Unicode; a lone surrogate has no UTF-8 and hence no tokens. */
 export const text = z.string("expected a string")
   .refine((value) => value.isWellFormed(), "expected text without lone surrogates");
+
+/** What names an adapter's origin; whether it is a URL, and one to fetch from, is the store's to say. */
+export const adapterUrl = text.min(1, "expected a URL")
+  .max(MAX_URL_LENGTH, `expected a URL of at most ${MAX_URL_LENGTH} characters`);
 
 /** A number in a range; OpenAI's clients send null for "not set". */
 export function number(least: number, most: number): z.ZodOptional<z.ZodNullable<z.ZodNumber>> {
@@ -39,29 +44,34 @@ const stopString = text.min(1, "expected a stop string of at least one character
 const STOP_MESSAGE = `expected a string or a list of at most ${MAX_STOP_STRINGS} strings`;
 
 const loraEntry = z.strictObject({
-  id: z.string("expected an adapter's name"),
+  id: z.string("expected an adapter's name").optional(),
+  url: adapterUrl.optional(),
   scale: z.number("expected a finite number").default(1),
 }, {
   error: (issue) => issue.code === "unrecognized_keys" ? strictMessage(issue.keys) : undefined,
-});
+}).refine(
+  ({ id, url }) => (id === undefined) !== (url === undefined),
+  'expected either an "id" or a "url"',
+);
 
 function strictMessage(keys: readonly string[]): string {
-  return `expected only "id" and "scale", not ${keys.map((key) => `"${key}"`).join(", ")}`;
+  return `expected only "id", "url" and "scale", not ${keys.map((key) => `"${key}"`).join(", ")}`;
 }
 
-const lora = z.array(loraEntry, "expected a list of {id, scale}")
+const lora = z.array(loraEntry, "expected a list of {id, scale} or {url, scale}")
   .max(MAX_MIXTURE, `expected at most ${MAX_MIXTURE} adapters`)
   .superRefine((entries, context) => {
     const seen = new Set<string>();
-    entries.forEach(({ id }, i) => {
-      if (seen.has(id)) {
+    entries.forEach(({ id, url }, i) => {
+      const key = JSON.stringify([id, url]);
+      if (seen.has(key)) {
         context.addIssue({
           code: "custom",
-          path: [i, "id"],
+          path: [i, id === undefined ? "url" : "id"],
           message: "expected each adapter once",
         });
       }
-      seen.add(id);
+      seen.add(key);
     });
   });
 

@@ -9,12 +9,23 @@ export function parseBody<T extends z.ZodType>(
   const result = schema.safeParse(body);
   if (result.success) return result.data;
   const issue = result.error.issues[0];
+  if (issue.code === "unrecognized_keys" && issue.path.length === 0) throw unknownField(issue.keys);
   const param = paramOf(issue.path);
   throw new ApiError(
     "invalid_request",
-    `Invalid value for "${param}": ${issue.message}; got ${quote(valueAt(body, issue.path))}`,
+    `Invalid value for "${param}": ${issue.message}; got ${
+      quote(valueAt(body, issue.path), param)
+    }`,
     { param },
   );
+}
+
+function unknownField([field]: readonly string[]): ApiError {
+  const name = field.slice(0, 64).toWellFormed();
+  return new ApiError("invalid_request", `There is no field ${JSON.stringify(name)} here`, {
+    param: name,
+    reason: "unknown_field",
+  });
 }
 
 /** A path in the API's spelling: `messages[0].role`. */
@@ -32,9 +43,23 @@ function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
   return value;
 }
 
-/** A value as JSON, cut to a length that suits a message. */
-export function quote(value: unknown): string {
+/** A value as JSON, cut to a length that suits a message. A URL's query and user are left out, they may be secret. */
+export function quote(value: unknown, param = ""): string {
   if (value === undefined) return "nothing";
-  const json = JSON.stringify(value);
+  if (isAddress(param.split(".").at(-1)!)) return `a ${typeof value}`;
+  const json = JSON.stringify(
+    value,
+    (key, part) => typeof part === "string" ? withoutSecrets(key, part) : part,
+  );
   return json.length <= 80 ? json : `${json.slice(0, 77).toWellFormed()}...`;
+}
+
+function withoutSecrets(key: string, text: string): string {
+  if (isAddress(key)) return "…";
+  return text.includes("://") ? text.replace(/:\/\/.*@|[?#].*$/gs, "…") : text;
+}
+
+/** Fields that hold a URL, be it a malformed one. */
+function isAddress(field: string): boolean {
+  return field === "url" || field === "lora_path";
 }

@@ -39,7 +39,7 @@ Deno.test("what is held stays, and a newcomer that finds no room changes nothing
   assert.throws(() => memory.add(weights("c", 5)), {
     code: "overloaded",
     retryAfterSeconds: 1,
-    message: /takes 20 bytes, but running requests use 24 of the 40/,
+    message: /takes 20 bytes, but running requests and pins hold 24 of the 40/,
   });
   assert.ok(memory.has("b"));
   memory.release(held);

@@ -1,15 +1,16 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import {
+  type AdapterSource,
   AdapterStore,
-  type AdapterStoreOptions,
-  directoryCatalogue,
-  listedCatalogue,
+  type LocalStoreOptions,
+  openLocalStore,
+  type ReadOptions,
 } from "../../adapters/mod.ts";
-import { LocalSource } from "../../adapters/sources/local.ts";
+import { LocalSource } from "../../adapters/sources/local_source.ts";
 import { fixturePath, TINY_LLAMA } from "./fixtures.ts";
+import { NO_ORIGINS } from "./origin_host.ts";
 
-const LOCAL = { maxWeightBytes: 1 << 20 };
 const BASE = { model: TINY_LLAMA, maxRank: 16, maxBytes: 1 << 20 };
 const FILES = ["adapter_config.json", "adapter_model.safetensors"];
 
@@ -39,13 +40,15 @@ async function withAdapters(
 
 async function open(
   root: string,
-  options: Partial<AdapterStoreOptions> = {},
+  options: Partial<LocalStoreOptions> = {},
 ): Promise<AdapterStore> {
-  return await AdapterStore.open({
-    ...BASE,
-    catalogues: [directoryCatalogue(root, LOCAL)],
-    ...options,
-  });
+  return await openLocalStore({ ...BASE, paths: [root], ...options });
+}
+
+/** Reads from origins, and those that failed. */
+function readsOf(store: AdapterStore): { reads: number; failed: number } {
+  const { fetches, failures } = store.stats();
+  return { reads: fetches, failed: Object.values(failures).reduce((a, b) => a + b, 0) };
 }
 
 Deno.test("every good fixture is listed from its configuration and loads on first use", async () => {
@@ -53,9 +56,8 @@ Deno.test("every good fixture is listed from its configuration and loads on firs
   const before = store.list();
   assert.equal(before.length, 18);
   assert.ok(
-    before.every(({ state, generation }) => state === "registered" && generation === undefined),
+    before.every(({ state, generation }) => state === "registered" && generation === null),
   );
-  assert.deepEqual(store.get("rank_pattern")?.targetModules, ["q_proj", "up_proj", "v_proj"]);
   for (const { name } of before) {
     using lease = await store.acquire(name);
     const info = store.get(name);
@@ -68,22 +70,23 @@ Deno.test("every good fixture is listed from its configuration and loads on firs
     assert.equal(await store.weightsOf(lease.generation), lease.weights);
   }
   assert.equal(store.get("rank_pattern")?.rank, 5);
-  const { ready, loads, hits, misses, leases } = store.stats();
-  assert.deepEqual({ ready, loads, hits, misses, leases }, {
+  assert.deepEqual(store.get("rank_pattern")?.targetModules, ["q_proj", "up_proj", "v_proj"]);
+  const { ready, fetches, ram, leases } = store.stats();
+  assert.deepEqual({ ready, fetches, hits: ram.hits, misses: ram.misses, leases }, {
     ready: 18,
-    loads: 18,
+    fetches: 18,
     hits: 0,
     misses: 18,
     leases: 0,
   });
   (await store.acquire("regex")).release();
-  assert.equal(store.stats().hits, 1);
+  assert.equal(store.stats().ram.hits, 1);
   store.checkIntegrity();
 });
 
 Deno.test("refused adapters are listed; requests for them fail with the reason", async () => {
   const store = await open(fixturePath("refused"));
-  assert.equal(store.get("dora")?.state, "failed");
+  assert.equal(store.get("dora")?.state, "registered");
   for (const { name } of store.list()) {
     await assert.rejects(store.acquire(name), (error: Error & { code: string }) => {
       assert.equal(error.code, "bad_adapter");
@@ -92,9 +95,9 @@ Deno.test("refused adapters are listed; requests for them fail with the reason",
     });
     const { state, error } = store.get(name)!;
     assert.equal(state, "failed");
-    assert.ok(error?.startsWith(`Cannot load adapter "${name}": `));
+    assert.ok(error?.message.startsWith(`Cannot load adapter "${name}": `));
   }
-  assert.match(store.get("pickle")!.error!, /only adapter_model.bin, a pickle/);
+  assert.match(store.get("pickle")!.error!.message, /only adapter_model.bin, a pickle/);
 });
 
 Deno.test("opening reads no tensors", async () => {
@@ -118,15 +121,17 @@ Deno.test("a directory that is an adapter itself is one; other directories and f
     await Deno.symlink("nowhere", join(root, "dangling"));
     await Deno.symlink(fixturePath("good/mica"), join(root, "linked"));
     await copyAdapter("good/regex", join(root, "not a name"));
-    const store = await open(root);
-    assert.deepEqual(store.list().map(({ name }) => name), ["linked", "not a name", "sql"]);
-    assert.match(store.get("not a name")!.error!, /its name must be 1 to 128 letters/);
-    await assert.rejects(store.acquire("not a name"), { code: "bad_adapter" });
+    const problems: string[] = [];
+    const store = await open(root, {
+      onEvent: (event) => event.kind === "listing_problem" && problems.push(event.message),
+    });
+    assert.deepEqual(store.list().map(({ name }) => name), ["linked", "sql"]);
+    assert.match(problems.join(), /not a name is left out: its name must be 1 to 128 letters/);
     (await store.acquire("linked")).release();
   });
 });
 
-Deno.test("unknown names, unreadable directories and names that occur twice are errors", async () => {
+Deno.test("unknown names and unreadable directories are errors; names that occur twice are told", async () => {
   const store = await open(fixturePath("good"));
   await assert.rejects(store.acquire("nope"), {
     code: "not_found",
@@ -134,33 +139,43 @@ Deno.test("unknown names, unreadable directories and names that occur twice are 
   });
   assert.equal(store.get("nope"), undefined);
   await assert.rejects(open("/does/not/exist"), {
-    code: "bad_adapter",
+    reason: "missing_file",
     message: /"\/does\/not\/exist"/,
   });
-  const twice = [{ name: "a", path: fixturePath("good/regex") }, {
-    name: "a",
-    path: fixturePath("good/mica"),
-  }];
-  await assert.rejects(open("", { catalogues: [listedCatalogue(twice, LOCAL)] }), {
-    code: "bad_adapter",
-    message: /"a" occurs twice: .*good\/regex and .*good\/mica/,
+  await withAdapters({ "1/a": "good/regex", "2/a": "good/mica" }, async (root) => {
+    const problems: string[] = [];
+    const store = await open("", {
+      paths: [join(root, "1"), join(root, "2")],
+      onEvent: (event) => event.kind === "listing_problem" && problems.push(event.message),
+    });
+    assert.equal(store.get("a")?.url, join(root, "1", "a"));
+    assert.deepEqual(problems, [`Adapter "a" is left out: ${join(root, "1")} lists the name too`]);
   });
 });
 
 /** Counts and delays what a real local source does. */
-class SlowSource extends LocalSource {
+class SlowSource implements AdapterSource {
+  readonly isLocal = true;
+  readonly #local: LocalSource;
   reads = 0;
-  override async read(signal?: AbortSignal) {
+
+  constructor(readonly location: string) {
+    this.#local = new LocalSource(location, { maxBytes: 1 << 20 });
+  }
+
+  async read(options: ReadOptions) {
     this.reads++;
     await new Promise((resolve) => setTimeout(resolve, 5));
-    return await super.read(signal);
+    return await this.#local.read(options);
   }
 }
 
 async function openSlow(fixture: string) {
-  const source = new SlowSource(fixturePath(fixture), LOCAL);
-  const catalogue = { list: () => Promise.resolve([{ name: "a", source }]) };
-  return { source, store: await AdapterStore.open({ ...BASE, catalogues: [catalogue] }) };
+  const source = new SlowSource(fixturePath(fixture));
+  const list = () => Promise.resolve([{ name: "a", url: source.location, source }]);
+  const catalogues = [{ location: "slow", isLocal: true, list }];
+  const store = await AdapterStore.open({ ...BASE, origins: NO_ORIGINS, catalogues });
+  return { source, store };
 }
 
 Deno.test("requests that come while an adapter loads share one load", async () => {
@@ -197,9 +212,9 @@ Deno.test("a request that aborts leaves the load to the others; the last one sto
   using lease = await fresh.store.acquire("a");
   assert.ok(lease.weights.modules.length > 0);
   await new Promise((resolve) => setTimeout(resolve, 20));
-  const { loads, loadFailures, leases } = fresh.store.stats();
-  assert.deepEqual({ loads, loadFailures, leases }, { loads: 1, loadFailures: 0, leases: 1 });
-  assert.equal(fresh.store.get("a")?.error, undefined);
+  assert.deepEqual(readsOf(fresh.store), { reads: 1, failed: 0 });
+  assert.equal(fresh.store.stats().leases, 1);
+  assert.equal(fresh.store.get("a")?.error, null);
 });
 
 Deno.test("under a byte budget the least recently used leaves, leased adapters stay", async () => {
@@ -211,16 +226,16 @@ Deno.test("under a byte budget the least recently used leaves, leased adapters s
     const a = await store.acquire("a");
     (await store.acquire("b")).release();
     const c = await store.acquire("c");
-    assert.deepEqual(store.list().map(({ state }) => state), ["ready", "registered", "ready"]);
+    assert.deepEqual(store.list().map(({ level }) => level), ["ram", "origin", "ram"]);
     assert.equal(store.get("b")?.bytes, bytes);
     await assert.rejects(store.acquire("b"), { code: "overloaded", retryAfterSeconds: 1 });
     await assert.rejects(store.weightsOf(store.get("b")!.generation!), { code: "unavailable" });
     a.release();
     (await store.acquire("b")).release();
-    assert.deepEqual(store.list().map(({ state }) => state), ["registered", "ready", "ready"]);
+    assert.deepEqual(store.list().map(({ level }) => level), ["origin", "ram", "ram"]);
     assert.equal(await store.weightsOf(c.generation), c.weights);
     c.release();
-    assert.equal(store.stats().evictions, 2);
+    assert.equal(store.stats().ram.evictions, 2);
     store.checkIntegrity();
   });
 });
@@ -253,15 +268,18 @@ Deno.test("content that turns bad leaves the earlier generation serving, and is 
       using lease = await store.acquire("a");
       assert.equal(lease.generation, first.generation);
     }
-    assert.equal(store.stats().loadFailures, 1);
-    assert.deepEqual([store.get("a")?.state, /DoRA/.test(store.get("a")!.error!)], ["ready", true]);
+    assert.equal(readsOf(store).failed, 1);
+    assert.deepEqual([store.get("a")?.state, /DoRA/.test(store.get("a")!.error!.message)], [
+      "ready",
+      true,
+    ]);
     await Deno.remove(join(root, "a"), { recursive: true });
     (await store.acquire("a")).release();
-    assert.match(store.get("a")!.error!, /does not exist/);
+    assert.match(store.get("a")!.error!.message, /does not exist/);
     await copyAdapter("good/rslora", join(root, "a"));
     const repaired = await store.acquire("a");
     assert.notEqual(repaired.generation, first.generation);
-    assert.equal(store.get("a")?.error, undefined);
+    assert.equal(store.get("a")?.error, null);
     repaired.release();
   });
 });
@@ -271,7 +289,7 @@ Deno.test("a broken adapter that is repaired serves", async () => {
     const store = await open(root);
     await assert.rejects(store.acquire("a"), { code: "bad_adapter" });
     await assert.rejects(store.acquire("a"), { code: "bad_adapter" });
-    assert.equal(store.stats().loadFailures, 1);
+    assert.equal(readsOf(store).failed, 1);
     (await store.acquire("b")).release();
     await copyAdapter("good/rslora", join(root, "a"));
     (await store.acquire("a")).release();
@@ -284,9 +302,7 @@ Deno.test("a weights file beyond the cap and one that is no file are refused unr
     const weights = join(root, "b", FILES[1]);
     await Deno.remove(weights);
     await Deno.mkdir(weights);
-    const store = await open(root, {
-      catalogues: [directoryCatalogue(root, { maxWeightBytes: 5000 })],
-    });
+    const store = await open(root, { maxFileBytes: 5000 });
     await assert.rejects(store.acquire("a"), {
       code: "bad_adapter",
       message: /bytes; at most 5000 are allowed/,
@@ -302,7 +318,10 @@ Deno.test("a place that cannot be read is unavailable, and does not show its pat
   await withAdapters({}, async (root) => {
     const path = join(root, "loop");
     await Deno.symlink(path, path);
-    const store = await open(root, { catalogues: [listedCatalogue([{ name: "a", path }], LOCAL)] });
+    const list = () =>
+      Promise.resolve([{ name: "a", url: path, source: new LocalSource(path, { maxBytes: 1 }) }]);
+    const catalogues = [{ location: root, isLocal: true, list }];
+    const store = await AdapterStore.open({ ...BASE, origins: NO_ORIGINS, catalogues });
     await assert.rejects(store.acquire("a"), {
       code: "unavailable",
       message: 'Cannot load adapter "a": loop cannot be read (ELOOP)',
@@ -324,18 +343,22 @@ Deno.test("a link that is pointed elsewhere under load never mixes two adapters"
       await Deno.rename(join(root, "new"), join(root, "a"));
     };
     await point(versions[0]);
-    const store = await open(root, { maxBytes: 3 * (512 + 384) * 4 });
+    const maxBytes = 3 * (512 + 384) * 4;
+    const store = await open(root, { maxBytes, maxFileBytes: 1 << 20 });
     let isDone = false;
     const swapping = (async () => {
       for (let i = 1; !isDone; i++) await point(versions[i % 2]);
     })();
     const seen = new Set<string>();
-    for (let i = 0; i < 200; i++) {
-      using lease = await store.acquire("a");
-      seen.add(lease.generation);
+    try {
+      for (let i = 0; i < 200; i++) {
+        using lease = await store.acquire("a");
+        seen.add(lease.generation);
+      }
+    } finally {
+      isDone = true;
+      await swapping;
     }
-    isDone = true;
-    await swapping;
     assert.deepEqual([...seen].sort(), [...allowed].sort());
     store.checkIntegrity();
   });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { readdir } from "node:fs/promises";
-import { AdapterStore, directoryCatalogue } from "../../adapters/mod.ts";
+import { openLocalStore } from "../../adapters/mod.ts";
 import type { Engine } from "../../engine/core/engine.ts";
 import { GREEDY } from "../../engine/core/generation.ts";
 import {
@@ -68,8 +68,8 @@ function share(replies: { got: string; wanted: string }[]): number {
 Deno.test("through the engine, each task's adapter answers as the demo's model card says", async () => {
   const tasks = await readTasks();
   assert.equal(tasks.size, 26);
-  const store = await AdapterStore.open({
-    catalogues: [directoryCatalogue(`${PACK}adapters`, { maxWeightBytes: 2 ** 28 })],
+  const store = await openLocalStore({
+    paths: [`${PACK}adapters`],
     model: await readModelConfig(PACK),
     maxRank: 64,
     maxBytes: 2 ** 29,

@@ -11,6 +11,10 @@ const LOG_MS = 5_000;
 
 export interface ServerOptions {
   flags?: readonly string[];
+  /** Its `--state-dir`, which then outlives it; without, it has one of its own that doesn't. */
+  stateDir?: string;
+  /** Variables beside those of `deno task start`. */
+  env?: Readonly<Record<string, string>>;
   /** What the client sends as its key. */
   apiKey?: string;
 }
@@ -20,15 +24,18 @@ export class ServerProcess {
   readonly #child: Deno.ChildProcess;
   readonly #output: Promise<unknown>;
   readonly #url = Promise.withResolvers<string>();
+  readonly #ownStateDir: string | null;
   /** What it wrote so far. */
   stdout = "";
   stderr = "";
 
-  constructor(flags: readonly string[]) {
-    const { env, args } = startCommand();
+  constructor({ flags = [], stateDir, env = {} }: Omit<ServerOptions, "apiKey">) {
+    this.#ownStateDir = stateDir === undefined ? Deno.makeTempDirSync() : null;
+    const state = stateDir ?? this.#ownStateDir!;
+    const command = startCommand(state);
     this.#child = new Deno.Command(Deno.execPath(), {
-      args: [...args, ...flags],
-      env,
+      args: [...command.args, "--state-dir", state, ...flags],
+      env: { ...command.env, ...env },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
@@ -68,6 +75,7 @@ export class ServerProcess {
       throw error;
     } finally {
       await this.#output;
+      if (this.#ownStateDir !== null) await removeFolder(this.#ownStateDir);
     }
   }
 
@@ -110,10 +118,10 @@ export interface TestServer {
 }
 
 /** Starts a server and looks up what it serves. */
-export async function startServer({ flags = [], apiKey = "none" }: ServerOptions = {}): Promise<
-  TestServer
-> {
-  const process = new ServerProcess(["--port", "0", ...flags]);
+export async function startServer(
+  { apiKey = "none", flags = [], ...options }: ServerOptions = {},
+): Promise<TestServer> {
+  const process = new ServerProcess({ ...options, flags: ["--port", "0", ...flags] });
   let url: string;
   try {
     url = await process.url();
@@ -220,16 +228,25 @@ export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** `deno task start`'s variables and arguments. */
-function startCommand(): { env: Record<string, string>; args: string[] } {
+/** `deno task start`'s variables and arguments, with `stateDir` as the one place to write to. */
+function startCommand(stateDir: string): { env: Record<string, string>; args: string[] } {
   const { tasks } = JSON.parse(Deno.readTextFileSync("deno.json"));
   const words: string[] = tasks.start.command.split(" ");
   const program = words.indexOf("deno");
   assert.ok(program >= 0, "the start task runs deno");
   return {
     env: Object.fromEntries(words.slice(0, program).map((word) => word.split("=", 2))),
-    args: words.slice(program + 1),
+    args: words.slice(program + 1).map((word) =>
+      word.startsWith("--allow-write=") ? `--allow-write=${stateDir}` : word
+    ),
   };
+}
+
+/** A process that was killed has closed its files by now, but a second `exit` finds nothing. */
+async function removeFolder(path: string): Promise<void> {
+  await Deno.remove(path, { recursive: true }).catch((error) => {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  });
 }
 
 async function each(

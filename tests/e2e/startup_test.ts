@@ -7,7 +7,7 @@ const DEMO = "models/demo";
 
 /** Runs the server with flags that end it by themselves. */
 async function runToEnd(...flags: string[]): Promise<{ code: number; out: string; err: string }> {
-  const process = new ServerProcess(flags);
+  const process = new ServerProcess({ flags });
   process.url().catch(() => {});
   const code = await process.exit(60_000);
   return { code, out: process.stdout, err: process.stderr };

@@ -265,6 +265,10 @@ Deno.test("every code has a status, and those worth waiting for say how long", (
   const statuses = {
     invalid_request: 400,
     unauthorized: 401,
+    forbidden: 403,
+    conflict: 409,
+    origin_failed: 502,
+    origin_timeout: 504,
     not_found: 404,
     too_large: 413,
     unsupported: 422,
@@ -279,7 +283,7 @@ Deno.test("every code has a status, and those worth waiting for say how long", (
   for (const [code, status] of Object.entries(statuses)) {
     const reply = replyTo(new WeftError(code as keyof typeof statuses, "m"), "id");
     assert.equal(reply.status, status, code);
-    assert.equal("retry-after" in reply.headers, [429, 503].includes(status), code);
+    assert.equal("retry-after" in reply.headers, [429, 502, 503, 504].includes(status), code);
     const permanent = ["bad_adapter", "bad_model", "not_implemented"].includes(code);
     assert.equal(reply.headers["x-should-retry"], permanent ? "false" : undefined, code);
   }

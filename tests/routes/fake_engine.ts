@@ -1,4 +1,4 @@
-import type { Engine, EngineInfo, EngineStats } from "../../engine/core/engine.ts";
+import type { AdapterHold, Engine, EngineInfo, EngineStats } from "../../engine/core/engine.ts";
 import { WeftError } from "../../engine/core/errors.ts";
 import type { GeneratedToken, GenerateRequest, TokenEvent } from "../../engine/core/generation.ts";
 import { EOS, VOCAB_SIZE } from "./byte_tokenizer.ts";
@@ -28,6 +28,8 @@ export class FakeEngine implements Engine {
   /** Ids of requests now running, and of those that ended by abort. */
   readonly running = new Set<string>();
   readonly aborted: string[] = [];
+  /** Generations that are held, each as often as it is. */
+  readonly held: string[] = [];
   /** Events handed out. */
   events = 0;
   readonly #options: FakeEngineOptions;
@@ -118,9 +120,25 @@ export class FakeEngine implements Engine {
       generatedTokens: 0,
       residentAdapters: ["a", "b"],
       pinnedAdapters: [],
+      heldAdapters: [...new Set(this.held)],
+      adapterBytes: 2048,
+      adapterHits: 5,
+      adapterMisses: 3,
       adapterLoads: 3,
       adapterEvictions: 1,
     };
+  }
+
+  holdAdapter(generation: string, signal?: AbortSignal): Promise<AdapterHold> {
+    if (this.#lossError !== null) return Promise.reject(this.#lossError);
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    this.held.push(generation);
+    let isReleased = false;
+    const release = () => {
+      if (!isReleased) this.held.splice(this.held.indexOf(generation), 1);
+      isReleased = true;
+    };
+    return Promise.resolve({ release });
   }
 
   checkIntegrity(): Promise<void> {

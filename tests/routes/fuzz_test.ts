@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { chatSchema } from "../../routes/schema/chat.ts";
 import { completionSchema } from "../../routes/schema/completions.ts";
-import { chat, createHarness, settled } from "./harness.ts";
+import { loadSchema, putSchema, unloadSchema } from "../../routes/schema/adapters.ts";
+import { ADMIN_TOKEN, chat, createHarness, settled } from "./harness.ts";
 
 const ENDPOINTS = [
   { path: "/v1/chat/completions", fields: Object.keys(chatSchema.shape) },
@@ -42,3 +43,81 @@ for (const { path, fields } of ENDPOINTS) {
     await settled(h);
   });
 }
+
+const SECRET = "https://u:HIDDEN@store.example/a?sig=HIDDEN#HIDDEN";
+
+const ADMIN_ENDPOINTS = [
+  { line: "PUT /v1/adapters/fresh", fields: Object.keys(putSchema.shape) },
+  { line: "POST /v1/load_lora_adapter", fields: Object.keys(loadSchema.shape) },
+  { line: "POST /v1/unload_lora_adapter", fields: Object.keys(unloadSchema.shape) },
+];
+
+for (const { line, fields } of ADMIN_ENDPOINTS) {
+  Deno.test(`no body makes ${line} fail, or repeat a secret`, async () => {
+    const h = createHarness();
+    const names = fc.oneof(
+      fc.constantFrom(...fields),
+      fc.constantFrom("ulr", "__proto__", "toString"),
+      fc.string(),
+    );
+    const values = fc.oneof(value, fc.constantFrom<unknown>(SECRET, [SECRET], { url: SECRET }));
+    const body = fc.oneof(
+      fc.array(fc.tuple(names, values), { maxLength: 4 }),
+      fc.constantFrom(...[
+        '{"url": "HIDDEN',
+        "HIDDEN",
+        '{"url": HIDDEN}',
+        '["HIDDEN"]',
+        "{}}HIDDEN",
+      ]),
+    );
+    await fc.assert(
+      fc.asyncProperty(body, async (changes) => {
+        let request: unknown = changes;
+        if (typeof changes !== "string") {
+          request = { url: SECRET, lora_name: "fresh", lora_path: SECRET };
+          if (line.startsWith("PUT")) request = { url: SECRET };
+          for (const [name, value] of changes) {
+            Object.defineProperty(request, name, { value, enumerable: true, configurable: true });
+          }
+        }
+        const response = await h.admin(line, { body: request });
+        const allowed = [200, 201, 202, 400, 404, 409, 422];
+        assert.ok(allowed.includes(response.status), `${response.status}`);
+        const text = await response.text();
+        if (response.status >= 400) {
+          assert.doesNotMatch(JSON.parse(text).error.message, /HIDDEN/, JSON.stringify(request));
+        }
+      }),
+      { numRuns: 500, seed: 7 },
+    );
+    await settled(h);
+    assert.doesNotMatch(JSON.stringify(h.logs), /sig=HIDDEN|#HIDDEN/);
+  });
+}
+
+Deno.test("no headers let anybody past the admin guard, or make it fail", async () => {
+  const apps = [ADMIN_TOKEN, null].map((adminToken) =>
+    createHarness({ settings: { adminToken, boundToLoopback: true } })
+  );
+  const connection = {
+    remoteAddr: { transport: "tcp", hostname: "127.0.0.1", port: 1 },
+  } as const;
+  const ascii = fc.string({ unit: fc.constantFrom(..."abcB e=r:/.,[]1270%\t-"), maxLength: 20 });
+  const headers = fc.record({
+    authorization: fc.oneof(ascii, ascii.map((rest) => `Bearer ${rest}`)),
+    "x-weft-admin-token": ascii,
+    host: ascii,
+    origin: ascii,
+  }, { requiredKeys: [] });
+  await fc.assert(
+    fc.asyncProperty(headers, async (headers) => {
+      for (const app of apps) {
+        const response = await app.admin("GET /v1/adapters", { headers, connection });
+        assert.ok([401, 403].includes(response.status), `${response.status}`);
+        await response.body?.cancel();
+      }
+    }),
+    { numRuns: 300, seed: 7 },
+  );
+});

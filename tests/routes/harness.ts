@@ -1,10 +1,7 @@
 import assert from "node:assert/strict";
-import { WeftError } from "../../engine/core/errors.ts";
 import {
-  type AdapterCatalog,
-  type AdapterEntry,
-  type AdapterLease,
   type AppDeps,
+  type ConnectionInfo,
   createApp,
   createLogger,
   createMetrics,
@@ -13,44 +10,11 @@ import {
   type RouteSettings,
 } from "../../routes/mod.ts";
 import { ByteTokenizer } from "./byte_tokenizer.ts";
+import { FakeAdapters } from "./fake_adapters.ts";
 import { FakeEngine, type FakeEngineOptions } from "./fake_engine.ts";
 
-/** Adapters by name, with their generation; counts the leases that are out. */
-export class FakeAdapters implements AdapterCatalog {
-  readonly generations: Map<string, string>;
-  leased = 0;
-  /** Names whose fetch fails. */
-  readonly broken = new Set<string>();
-
-  constructor(generations: Record<string, string>) {
-    this.generations = new Map(Object.entries(generations));
-  }
-
-  list(): AdapterEntry[] {
-    return [...this.generations.keys()].map((name) => this.get(name)!);
-  }
-
-  get(name: string): AdapterEntry | undefined {
-    if (!this.generations.has(name)) return undefined;
-    return { name, location: `adapters/${name}` };
-  }
-
-  async acquire(name: string): Promise<AdapterLease> {
-    await Promise.resolve();
-    if (this.broken.has(name)) {
-      throw new WeftError("bad_adapter", `Cannot load adapter "${name}": DoRA is not supported`);
-    }
-    let held = true;
-    this.leased++;
-    return {
-      generation: this.generations.get(name)!,
-      release: () => {
-        if (held) this.leased--;
-        held = false;
-      },
-    };
-  }
-}
+/** The admin token of every harness that is not told another. */
+export const ADMIN_TOKEN = "admin-token-for-tests";
 
 export interface Harness extends AppDeps {
   engine: FakeEngine;
@@ -59,6 +23,16 @@ export interface Harness extends AppDeps {
   /** The log's lines, parsed. */
   logs: Record<string, unknown>[];
   post(path: string, body: unknown, headers?: Record<string, string>): Promise<Response>;
+  /** A request to an admin endpoint, by `"PUT /v1/adapters/sql"`, with the token unless told otherwise. */
+  admin(line: string, options?: AdminRequest): Promise<Response>;
+}
+
+export interface AdminRequest {
+  body?: unknown;
+  headers?: Record<string, string>;
+  signal?: AbortSignal;
+  /** Whose connection it is; nobody's without. */
+  connection?: ConnectionInfo;
 }
 
 /** The app over fakes. */
@@ -68,26 +42,38 @@ export function createHarness(
   const engine = new FakeEngine(options.engine);
   const lifecycle = new Lifecycle();
   const logs: Record<string, unknown>[] = [];
+  const adapters = new FakeAdapters({ sql: "aaaa", poet: "bbbb", chef: "cccc" });
+  const clock = { now: () => performance.now(), epochSeconds: () => 1_800_000_000 };
   const deps = {
     engine,
     tokenizer: new ByteTokenizer(),
-    adapters: new FakeAdapters({ sql: "aaaa", poet: "bbbb", chef: "cccc" }),
+    adapters,
     settings: {
       modelName: "demo",
       modelSource: "models/demo",
       apiKeys: [],
       corsOrigins: [],
       maxBodyBytes: MAX_BODY_BYTES,
+      adminToken: ADMIN_TOKEN,
+      boundToLoopback: false,
+      allowRequestUrls: false,
       ...options.settings,
     },
     lifecycle,
-    metrics: createMetrics({ stats: () => engine.stats(), lifecycle, version: "test" }),
+    metrics: createMetrics({
+      stats: () => engine.stats(),
+      adapters,
+      maxAdapters: engine.info.maxAdapters,
+      lifecycle,
+      clock,
+      version: "test",
+    }),
     logger: createLogger({
       level: "debug",
       format: "json",
       write: (line) => logs.push(JSON.parse(line)),
     }),
-    clock: { now: () => performance.now(), epochSeconds: () => 1_800_000_000 },
+    clock,
   };
   const app = createApp(deps);
   return {
@@ -100,6 +86,19 @@ export function createHarness(
         headers: { "content-type": "application/json", ...headers },
         body: typeof body === "string" ? body : JSON.stringify(body),
       }),
+    async admin(line, { body, headers, signal, connection } = {}) {
+      const [method, path] = line.split(" ");
+      const request = new Request(`http://weft${path}`, {
+        method,
+        signal,
+        headers: {
+          ...(body === undefined ? {} : { "content-type": "application/json" }),
+          ...(headers ?? { authorization: `Bearer ${ADMIN_TOKEN}` }),
+        },
+        body: body === undefined || typeof body === "string" ? body : JSON.stringify(body),
+      });
+      return await app.request(request, undefined, connection ?? {});
+    },
   };
 }
 

@@ -8,7 +8,7 @@ const { app, engine, lifecycle, logger } = createHarness({
 });
 Deno.exit(
   await serve({
-    fetch: (request) => app.fetch(request),
+    fetch: (request, connection) => app.fetch(request, connection),
     engine,
     lifecycle,
     logger,

@@ -25,7 +25,8 @@ export const OUTER_IMPORTS: Record<string, readonly string[]> = {
   main: ["config", "routes", "engine/mod", "adapters", "engine/core"],
   routes: ["engine/mod", "adapters", "engine/core"],
   adapters: ["engine/core"],
-  config: ["config_values", "routes", "engine/core"],
+  config: ["config_flags", "config_values", "routes", "engine/core"],
+  config_flags: ["config_values", "routes", "engine/core"],
   config_values: ["engine/core"],
 };
 

@@ -21,7 +21,6 @@ function filled(maxAdapters: number, rows: number, ranks: number[]): ResidentAda
 Deno.test("an adapter needs its largest rank in any layer, per projection", () => {
   const module = { scale: 1, a: new Float32Array(), b: new Float32Array() };
   const rows = rowsNeeded({
-    generation: "g",
     maxRank: 9,
     modules: [
       { ...module, layer: 0, projection: "q", rank: 4 },

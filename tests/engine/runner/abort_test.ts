@@ -91,7 +91,7 @@ Deno.test("an abort while the adapter is fetched ends the request; what arrives 
     assert.equal(await test.runner.step(), false);
     test.runner.abort("it");
     assertGone(test, "it");
-    test.runner.adapterArrived(adapters.get(generation)!);
+    test.bring(generation);
     assert.equal(await test.runner.step(), false);
     assert.deepEqual(test.pool.stats().resident, []);
   });

@@ -120,7 +120,7 @@ Deno.test("a request that waits for its adapter is overtaken by the base and by 
     assert.equal(test.outcomes.get("base")!.finished?.reason, "length");
     assert.equal(test.outcomes.get("b")!.finished?.reason, "length");
     assert.deepEqual(test.outcomes.get("waits")!.events, []);
-    test.runner.adapterArrived(adapters.get("a")!);
+    test.bring("a");
     await test.drain();
     assert.equal(test.outcomes.get("waits")!.finished?.reason, "length");
   });
@@ -194,7 +194,7 @@ Deno.test("a long queue asks for few adapters ahead of their turn, and all of th
       await test.runner.step();
     }
     assert.equal(test.runner.size, 1);
-    test.runner.adapterArrived(adapters.get("adapter 0")!);
+    test.bring("adapter 0");
     await test.drain();
     assert.deepEqual(test.asked.toSorted(), names.toSorted());
     for (const { finished } of test.outcomes.values()) assert.equal(finished?.reason, "length");

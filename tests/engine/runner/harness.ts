@@ -1,4 +1,5 @@
 import { WeftError } from "../../../engine/core/errors.ts";
+import { cutPart, type PartQuestion } from "../../../engine/core/adapter_part.ts";
 import type { AdapterWeights } from "../../../engine/core/adapter_weights.ts";
 import {
   type GeneratedToken,
@@ -21,8 +22,12 @@ export interface Outcome {
 /** A runner on the real device, with adapters served from memory. */
 export interface TestRunner extends OpenRunner {
   outcomes: Map<string, Outcome>;
-  /** Generations asked for, in order. */
+  /** Generations asked for from their beginning, in order. */
   asked: string[];
+  /** What was told of holds, by id: null is success. */
+  held: Map<number, WeftError | null>;
+  /** Answers the questions for a withheld generation from now on. */
+  bring(generation: string): void;
   submit(request: Partial<GenerateRequest> & { id: string; promptTokens: Uint32Array }): void;
   /** Steps until nothing is left. */
   drain(): Promise<void>;
@@ -40,11 +45,29 @@ export async function withRunner(
     maxQueuedTokens?: number;
     /** Generations whose request goes unanswered: the test answers it itself, or never. */
     withheld?: ReadonlySet<string>;
+    /** How large the parts are in which adapters come. */
+    partBytes?: number;
+    now?: () => number;
   },
   body: (test: TestRunner) => Promise<void>,
 ): Promise<void> {
   const outcomes = new Map<string, Outcome>();
   const asked: string[] = [];
+  const held = new Map<number, WeftError | null>();
+  const withheld = new Set(options.withheld);
+  const open: PartQuestion[] = [];
+  const answer = (question: PartQuestion) => {
+    const { generation, from } = question;
+    const weights = options.adapters?.get(generation);
+    if (weights) {
+      opened.runner.adapterArrived(cutPart(weights, { from, maxBytes: options.partBytes }));
+    } else {
+      opened.runner.adapterFailed(
+        question,
+        new WeftError("bad_adapter", `Cannot load adapter ${generation}: it is not here`),
+      );
+    }
+  };
   const opened = await openRunner({
     modelDirectory,
     dtype: options.dtype ?? "f32",
@@ -59,7 +82,7 @@ export async function withRunner(
     prefixCache: options.prefixCache,
     warmUp: false,
   }, {
-    now: () => performance.now(),
+    now: options.now ?? (() => performance.now()),
     emit: (id, event) => {
       const outcome = outcomes.get(id)!;
       outcome.events.push(event);
@@ -72,25 +95,25 @@ export async function withRunner(
     fail: (id, error) => {
       outcomes.get(id)!.error = error;
     },
-    requestAdapter: (generation) => {
-      asked.push(generation);
-      queueMicrotask(() => {
-        if (options.withheld?.has(generation)) return;
-        const weights = options.adapters?.get(generation);
-        if (weights) opened.runner.adapterArrived(weights);
-        else {
-          opened.runner.adapterFailed(
-            generation,
-            new WeftError("bad_adapter", `Cannot load adapter ${generation}: it is not here`),
-          );
-        }
-      });
+    held: (id, error) => void held.set(id, error),
+    requestAdapter: (question) => {
+      if (question.from === 0) asked.push(question.generation);
+      if (withheld.has(question.generation)) open.push(question);
+      else queueMicrotask(() => answer(question));
     },
   });
   const test: TestRunner = {
     ...opened,
     outcomes,
     asked,
+    held,
+    bring: (generation) => {
+      withheld.delete(generation);
+      for (const question of open.splice(0)) {
+        if (question.generation === generation) answer(question);
+        else open.push(question);
+      }
+    },
     submit: (request) => {
       outcomes.set(request.id, {
         events: [],

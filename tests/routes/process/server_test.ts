@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import OpenAI from "openai";
+import type { RouteSettings } from "../../../routes/mod.ts";
 import { PATIENCE_MS } from "../../../routes/patience.ts";
 import { serve } from "../../../routes/process/server.ts";
 import { bytesOf } from "../byte_tokenizer.ts";
@@ -15,17 +16,22 @@ interface Running extends Harness {
 
 /** Runs `body` against a server on a real socket; the server must end by itself afterwards. */
 async function withServer(
-  options: { engine?: FakeEngineOptions; drainMs?: number; apiKeys?: string[] },
+  options: {
+    engine?: FakeEngineOptions;
+    drainMs?: number;
+    apiKeys?: string[];
+    settings?: Partial<RouteSettings>;
+  },
   body: (running: Running) => Promise<void>,
 ): Promise<void> {
   const harness = createHarness({
     engine: options.engine,
-    settings: { apiKeys: options.apiKeys ?? [] },
+    settings: { apiKeys: options.apiKeys ?? [], ...options.settings },
   });
   const stop = new AbortController();
   const listening = Promise.withResolvers<string>();
   const exitCode = serve({
-    fetch: (request) => harness.app.fetch(request),
+    fetch: (request, connection) => harness.app.fetch(request, connection),
     engine: harness.engine,
     lifecycle: harness.lifecycle,
     logger: harness.logger,
@@ -331,3 +337,19 @@ for (const [signals, code] of [[["SIGTERM"], 0], [["SIGTERM", "SIGINT"], 130]] a
     await output.cancel();
   });
 }
+
+Deno.test("a server on loopback without a token knows its own machine's users by their connection", async () => {
+  const settings = { adminToken: null, boundToLoopback: true };
+  await withServer({ settings }, async ({ url, logs }) => {
+    const list = await fetch(`${url}/v1/adapters`);
+    assert.equal(list.status, 200, await list.text());
+    const body = JSON.stringify({ url: "https://store.example/a" });
+    const headers = { "content-type": "application/json" };
+    const put = await fetch(`${url}/v1/adapters/fresh`, { method: "PUT", headers, body });
+    assert.equal(put.status, 201, await put.text());
+    const line = logs.find(({ event }) => event === "admin");
+    assert.deepEqual([line?.peer, line?.proof], ["127.0.0.1", "local"]);
+    const proxied = await fetch(`${url}/v1/adapters`, { headers: { via: "1.1 proxy" } });
+    assert.equal(proxied.status, 403, await proxied.text());
+  });
+});

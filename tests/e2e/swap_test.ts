@@ -1,0 +1,211 @@
+/**
+ * Adapters are swapped, deleted and corrupted while streams use them: every answer is that of the
+ * generation it began with, and no stream fails.
+ */
+import assert from "node:assert/strict";
+import { AdapterOrigin, type Content, demoContents } from "./adapter_origin.ts";
+import { chatBody, stream } from "./requests.ts";
+import { type Json, pause, type TestServer, withServer } from "./server_process.ts";
+
+const CHANGES = 200;
+const STREAMS = 16;
+const NAMES = Array.from({ length: 8 }, (_, i) => `tenant-${i}`);
+const CONTENTS = 12;
+const TOKENS = 24;
+const PROMPTS = [
+  "Sort these words: pear fig apple",
+  "Put this into the Velu language: the dog likes a green cup",
+  "What is the past tense of walk?",
+];
+/** What a swap may cost a stream beyond one decode step, in milliseconds. */
+const MAX_STALL_MS = 20;
+
+Deno.test("16 streams over 8 adapters never notice 200 swaps, deletions and bad files", async () => {
+  await using origin = new AdapterOrigin();
+  const flags = [...origin.flags, "--max-adapters", "12"];
+  await withServer({ flags }, async (server) => {
+    const contents = [...demoContents().values()].slice(0, CONTENTS);
+    const expected = await learnAnswers(server, origin, contents);
+    for (const [i, name] of NAMES.entries()) {
+      origin.place(name, contents[i]);
+      assert.equal((await put(server, name, origin.url(name))).status, 201);
+    }
+
+    const stop = new AbortController();
+    const gaps = new Gaps();
+    let answers = 0;
+    const generations = new Set<string>();
+    const streams = Array.from({ length: STREAMS }, async (_, i) => {
+      for (let turn = i; !stop.signal.aborted; turn++) {
+        const name = NAMES[(turn * 5 + i) % NAMES.length];
+        const prompt = PROMPTS[turn % PROMPTS.length];
+        const answer = await streamOf(server, { name, prompt, gaps });
+        if (answer === null) continue;
+        answers++;
+        generations.add(answer.generation);
+        assert.equal(
+          answer.text,
+          expected.get(`${answer.generation} ${prompt}`),
+          `${name} under generation ${answer.generation}, asked ${JSON.stringify(prompt)}`,
+        );
+      }
+    });
+    const changes = changeAll(server, { origin, contents, gaps }).finally(() => stop.abort());
+    await Promise.all([changes, ...streams]);
+
+    const done = await changes;
+    const stall = percentile(gaps.during, 0.99) - percentile(gaps.without, 0.99);
+    const step = percentile(gaps.without, 0.5);
+    console.log(
+      `      ${answers} answers of ${generations.size} generations; ${done.swapped} swaps, ` +
+        `${done.deleted} deletions, ${done.refused} bad files; longest gap in a stream, p99: ` +
+        `${percentile(gaps.during, 0.99).toFixed(1)} ms during a change, ` +
+        `${percentile(gaps.without, 0.99).toFixed(1)} ms without, so a stall of ` +
+        `${stall.toFixed(1)} ms; a usual gap is ${step.toFixed(1)} ms`,
+    );
+    assert.ok(stall <= step + MAX_STALL_MS, `p99 of the stall is ${stall} ms`);
+    assert.ok(answers > CHANGES, `only ${answers} answers`);
+    assert.equal(generations.size, CONTENTS, "generations that answered");
+    assert.equal(done.swapped + done.deleted + done.refused, CHANGES);
+  });
+});
+
+/** Each content's answer to each prompt, by `<generation> <prompt>`, while nothing else goes on. */
+async function learnAnswers(
+  server: TestServer,
+  origin: AdapterOrigin,
+  contents: readonly Content[],
+): Promise<Map<string, string>> {
+  const answers = new Map<string, string>();
+  for (const [i, content] of contents.entries()) {
+    const name = `reference-${i}`;
+    origin.place(name, content);
+    const { generation } = await (await put(server, name, origin.url(name))).json();
+    for (const prompt of PROMPTS) {
+      const { text } = (await streamOf(server, { name, prompt }))!;
+      answers.set(`${generation} ${prompt}`, text);
+    }
+    assert.equal((await remove(server, name)).status, 204);
+  }
+  assert.equal(answers.size, CONTENTS * PROMPTS.length);
+  return answers;
+}
+
+/** Null where the name was deleted at the time. */
+async function streamOf(
+  server: TestServer,
+  { name, prompt, gaps }: { name: string; prompt: string; gaps?: Gaps },
+): Promise<{ text: string; generation: string } | null> {
+  let last = 0;
+  try {
+    const { text, chunks } = await stream(server, {
+      model: name,
+      messages: [{ role: "user", content: prompt }],
+      max_tokens: TOKENS,
+    }, {
+      onText() {
+        const now = performance.now();
+        if (last > 0) gaps?.add(now - last);
+        last = now;
+      },
+    });
+    const { weft }: Json = chunks.findLast((chunk: Json) => chunk.weft !== undefined);
+    return { text, generation: weft.adapters[0].generation };
+  } catch (error) {
+    if (error instanceof Error && "status" in error && error.status === 404) return null;
+    throw error;
+  }
+}
+
+/** One change after another, each followed by as long a time without any. */
+async function changeAll(
+  server: TestServer,
+  { origin, contents, gaps }: {
+    origin: AdapterOrigin;
+    contents: readonly Content[];
+    gaps: Gaps;
+  },
+): Promise<{ swapped: number; deleted: number; refused: number }> {
+  const done = { swapped: 0, deleted: 0, refused: 0 };
+  for (let i = 0; i < CHANGES; i++) {
+    const name = NAMES[(i * 3) % NAMES.length];
+    const content = contents[(i * 5 + (i >> 3)) % contents.length];
+    const started = performance.now();
+    gaps.begin("during");
+    if (i % 5 === 3) {
+      const before = await show(server, name);
+      origin.place(name, damaged(content, i));
+      const refused = await put(server, name, origin.url(name));
+      assert.equal(refused.status, 422, await refused.text());
+      const after = await show(server, name);
+      assert.equal(after.generation, before.generation, "a bad file changes nothing");
+      assert.equal(after.error.code, "bad_adapter");
+      done.refused++;
+    } else if (i % 5 === 4) {
+      assert.equal((await remove(server, name)).status, 204);
+      const gone = await server.post("/v1/chat/completions", chatBody({ base: name }));
+      assert.equal(gone.status, 404, await gone.text());
+      origin.place(name, content);
+      assert.equal((await put(server, name, origin.url(name))).status, 201);
+      done.deleted++;
+    } else {
+      origin.place(name, content);
+      const { status } = await put(server, name, origin.url(name));
+      assert.equal(status, 200);
+      done.swapped++;
+    }
+    // Its streams feel a change until the next step.
+    await pause(20);
+    const took = performance.now() - started;
+    gaps.begin("without");
+    await pause(took);
+  }
+  return done;
+}
+
+/** Cut off, or no safetensors, or of another shape. */
+function damaged({ config, weights }: Content, i: number): Content {
+  if (i % 3 === 0) return { config, weights: weights.slice(0, weights.length >> 1) };
+  if (i % 3 === 1) return { config, weights: new TextEncoder().encode("no safetensors") };
+  const text = new TextDecoder().decode(config).replace(/"r": *\d+/, '"r": 3');
+  return { config: new TextEncoder().encode(text), weights };
+}
+
+/** The longest gap between a stream's chunks in each window. */
+class Gaps {
+  readonly during: number[] = [];
+  readonly without: number[] = [];
+  #window: "during" | "without" = "without";
+  #longest = 0;
+
+  begin(window: "during" | "without"): void {
+    if (this.#longest > 0) this[this.#window].push(this.#longest);
+    this.#window = window;
+    this.#longest = 0;
+  }
+
+  add(ms: number): void {
+    this.#longest = Math.max(this.#longest, ms);
+  }
+}
+
+function percentile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))];
+}
+
+function put(server: TestServer, name: string, url: string): Promise<Response> {
+  return fetch(`${server.url}/v1/adapters/${name}`, {
+    method: "PUT",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ url }),
+  });
+}
+
+async function show(server: TestServer, name: string): Promise<Json> {
+  return await (await fetch(`${server.url}/v1/adapters/${name}`)).json();
+}
+
+function remove(server: TestServer, name: string): Promise<Response> {
+  return fetch(`${server.url}/v1/adapters/${name}`, { method: "DELETE" });
+}
