@@ -4,14 +4,13 @@ A real S3 server for tests: it checks SigV4 signatures, ranges and conditions. O
 databases in a temporary folder. Prints "listening on PORT", and ends when its standard input does, so that it never
 outlives the test that started it.
 
-Usage: swift_server.py FOLDER ACCESS_KEY SECRET_KEY STORAGE_DOMAIN
+Usage: swift_server.py FOLDER ACCESS_KEY SECRET_KEY STORAGE_DOMAIN REGION
 """
 
 import eventlet
 
 eventlet.monkey_patch()
 
-import json
 import os
 import sys
 
@@ -19,7 +18,7 @@ from eventlet import wsgi
 from swift.common import storage_policy, utils
 from swift.common.ring import RingBuilder
 
-folder, access_key, secret_key, storage_domain = sys.argv[1:]
+folder, access_key, secret_key, storage_domain, region = sys.argv[1:]
 
 # Swift reads these from /etc/swift/swift.conf, which a private installation doesn't have.
 utils.HASH_PATH_PREFIX = b"weft"
@@ -40,6 +39,36 @@ BACKEND = {
     "disable_fallocate": "true",
     "bind_ip": "127.0.0.1",
 }
+
+
+class Cache:
+    """Stands in for memcached, where tempauth keeps its tokens."""
+
+    def __init__(self):
+        self.values = {}
+
+    def get(self, key, default=None, **_):
+        return self.values.get(key, default)
+
+    def set(self, key, value, **_):
+        self.values[key] = value
+
+    def delete(self, key, **_):
+        self.values.pop(key, None)
+
+    def incr(self, key, delta=1, **_):
+        self.values[key] = self.values.get(key, 0) + delta
+        return self.values[key]
+
+
+def with_cache(app):
+    cache = Cache()
+
+    def serve(env, start_response):
+        env["swift.cache"] = cache
+        return app(env, start_response)
+
+    return serve
 
 
 class NullLog:
@@ -73,26 +102,26 @@ def write_ring(name, port):
 
 
 def proxy():
-    app = Application({"swift_dir": folder, "log_level": "ERROR"})
+    app = Application({"swift_dir": folder, "account_autocreate": "true"})
     user = "user_" + access_key.replace(":", "_")
     filters = [
-        (listing_formats, {}),
         (tempauth, {user: secret_key + " .admin"}),
         (
             s3api,
             {
                 "auth_pipeline_check": "false",
                 "storage_domain": storage_domain,
-                "location": "us-east-1",
+                "location": region,
                 "s3_acl": "false",
             },
         ),
+        (listing_formats, {}),
         (gatekeeper, {}),
         (catch_errors, {}),
     ]
     for module, settings in filters:
         app = module.filter_factory({"swift_dir": folder, **settings})(app)
-    return app
+    return with_cache(app)
 
 
 def main():
