@@ -174,12 +174,13 @@ Deno.test("a request whose content was moved away while it came from the disk ge
     };
     await world.restart({ disk: slow });
     const { store } = world;
-    for (const name of ["1", "2", "3"]) {
-      await store.startPut(name, { url: `https://host/${name}` }).done;
+    // Two names have it, so that it stays on the disk; then others take its room in memory.
+    for (const [name, number] of [["a", 1], ["b", 1], ["c", 2], ["d", 3]] as const) {
+      await store.startPut(name, { url: `https://host/${number}` }).done;
     }
-    const waiting = store.acquire("1");
+    const waiting = store.acquire("a");
     await until(() => reads === 1);
-    const { generation } = await store.startPut("1", { url: "https://host/4" }).done;
+    const { generation } = await store.startPut("a", { url: "https://host/4" }).done;
     go();
     using lease = await waiting;
     assert.equal(lease.generation, generation);
