@@ -1,4 +1,5 @@
 import type { Buffer } from "node:buffer";
+import type { LookupAddress, LookupOptions } from "node:dns";
 import http, { type ClientRequest, type IncomingMessage } from "node:http";
 import https from "node:https";
 import type { LookupFunction, Socket } from "node:net";
@@ -14,8 +15,8 @@ const MAX_HEAD_BYTES = 1 << 15;
 export interface ExchangeOptions {
   /** Holds the kept connections; its kind is that of the URL's scheme. */
   agent: http.Agent;
-  /** Answers with checked addresses only. A host that is an address isn't looked up: it was checked before. */
-  lookup: LookupFunction;
+  /** The checked addresses of the URL's host. Not asked where the host is an address: that was checked before. */
+  resolve(): Promise<LookupAddress[]>;
   /** Told the address of each new connection; a throw ends it. */
   onConnect(address: string): void;
   /** Resolving, connecting and the TLS handshake together. */
@@ -104,13 +105,20 @@ export class Exchange {
           "accept-encoding": "identity",
         },
         agent: this.#options.agent,
-        lookup: this.#options.lookup,
+        lookup: (_host, how, callback) => this.#lookUp(how, callback),
         maxHeaderSize: MAX_HEAD_BYTES,
       });
     } catch (error) {
       // Names the header, not its value.
       throw new WeftError("invalid_request", `Cannot ask ${describeUrl(url)}: ${messageOf(error)}`);
     }
+  }
+
+  #lookUp({ all }: LookupOptions, callback: Parameters<LookupFunction>[2]): void {
+    this.#options.resolve().then(
+      (found) => all ? callback(null, found) : callback(null, found[0].address, found[0].family),
+      (error) => callback(error, []),
+    ).catch((error) => this.#destroy(error)); // connecting begins within the callback, and may throw
   }
 
   #watch(socket: Socket): void {

@@ -136,7 +136,8 @@ function allows(allowed: AllowedHost, url: URL): boolean {
   return url.hostname.endsWith(`.${allowed.hostname}`);
 }
 
-function portOf(url: URL): string {
+/** The URL's port, also where it is the scheme's own. */
+export function portOf(url: URL): string {
   return url.port || (url.protocol === "http:" ? "80" : "443");
 }
 

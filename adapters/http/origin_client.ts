@@ -1,14 +1,21 @@
+import type { LookupAddress } from "node:dns";
 import { lookup as resolveName } from "node:dns/promises";
 import http from "node:http";
 import https from "node:https";
-import { isIPv6, type LookupFunction } from "node:net";
-import { rootCertificates } from "node:tls";
+import { isIPv6 } from "node:net";
+import { getCACertificates } from "node:tls";
 import { messageOf, WeftError } from "../../engine/core/errors.ts";
 import { adapterError } from "../reasons.ts";
 import type { OriginClient, OriginRequest, OriginResponse } from "./client.ts";
 import { describeUrl } from "./describe_url.ts";
 import { Exchange } from "./exchange.ts";
-import { HostPolicy, type HostPolicyOptions, isLocalhost } from "./host_policy.ts";
+import {
+  HostPolicy,
+  type HostPolicyOptions,
+  isLocalhost,
+  literalAddress,
+  portOf,
+} from "./host_policy.ts";
 import { nextHop, throwAtRedirect } from "./redirects.ts";
 
 export interface OriginClientOptions extends HostPolicyOptions {
@@ -97,6 +104,8 @@ class NodeOriginClient implements GuardedClient {
   async #ask(request: OriginRequest): Promise<OriginResponse> {
     const { url, signal } = request;
     this.#policy.checkUrl(url);
+    const literal = literalAddress(url);
+    if (literal !== null) checkPermission(url, literal);
     for (let stale = 0;; stale++) {
       signal.throwIfAborted();
       if (this.#isClosed) {
@@ -104,7 +113,7 @@ class NodeOriginClient implements GuardedClient {
       }
       const exchange = new Exchange(request, {
         agent: url.protocol === "https:" ? this.#agents.https : this.#agents.http,
-        lookup: this.#guardedLookup(url),
+        resolve: () => this.#addressesOf(url),
         onConnect: (address) => this.#policy.checkAddress(url, address),
         connectTimeoutMs: this.#connectTimeoutMs,
         idleTimeoutMs: this.#idleTimeoutMs,
@@ -117,21 +126,13 @@ class NodeOriginClient implements GuardedClient {
     }
   }
 
-  /** What a new connection asks for the addresses of a URL's host. */
-  #guardedLookup(url: URL): LookupFunction {
-    return (_host, { all }, callback) => {
-      this.#addressesOf(url).then(
-        (found) => all ? callback(null, found) : callback(null, found[0].address, found[0].family),
-        (error) => callback(error, []),
-      );
-    };
-  }
-
-  async #addressesOf(url: URL): Promise<{ address: string; family: number }[]> {
+  /** Where a new connection may go. */
+  async #addressesOf(url: URL): Promise<LookupAddress[]> {
     const addresses = isLocalhost(url.hostname)
       ? ["127.0.0.1", "::1"]
       : await this.#resolveName(url);
     for (const address of addresses) this.#policy.checkAddress(url, address);
+    for (const address of addresses) checkPermission(url, address);
     return addresses.map((address) => ({ address, family: isIPv6(address) ? 6 : 4 }));
   }
 
@@ -153,6 +154,22 @@ class NodeOriginClient implements GuardedClient {
   }
 }
 
+/**
+ * Node's sockets throw out of their own callbacks, and end the process, where the second address of a host falls
+ * under --deny-net (Deno 2.9.6): so that wall is looked at before.
+ */
+function checkPermission(url: URL, address: string): void {
+  const host = `${isIPv6(address) ? `[${address}]` : address}:${portOf(url)}`;
+  if (Deno.permissions.querySync({ name: "net", host }).state !== "granted") {
+    throw adapterError(
+      "connect_failed",
+      `Cannot ask ${
+        describeUrl(url)
+      }: this process may not connect to ${host} (--allow-net, --deny-net)`,
+    );
+  }
+}
+
 async function resolveBySystem(host: string): Promise<string[]> {
   return (await resolveName(host, { all: true })).map(({ address }) => address);
 }
@@ -167,8 +184,9 @@ function createAgents(
       ...kept,
       rejectUnauthorized: true, // whatever NODE_TLS_REJECT_UNAUTHORIZED says
       minVersion: "TLSv1.2",
-      // Naming any authority replaces the usual ones.
-      ...extraAuthorities.length > 0 ? { ca: [...rootCertificates, ...extraAuthorities] } : {},
+      // Needs --allow-sys: Deno 2.9.6 asks for its part "ca", but doesn't take --allow-sys=ca. Read here and not by
+      // the agent, so that it shows at start. NODE_EXTRA_CA_CERTS and DENO_TLS_CA_STORE=system count, DENO_CERT doesn't.
+      ca: [...getCACertificates("default"), ...extraAuthorities],
     }),
   };
 }

@@ -122,6 +122,7 @@ export class FaultServer implements AsyncDisposable {
         const behaviour = this.paths.get(request.path.split("?")[0]);
         await (behaviour?.(exchange) ?? exchange.answer(404, {}));
         if (exchange.isClosed) return;
+        await exchange.flush();
       }
     } catch (error) {
       if (!isConnectionError(error)) throw error;
@@ -140,6 +141,7 @@ export class Exchange {
   isClosed = false;
   readonly #connection: Deno.TcpConn | Deno.TlsConn;
   #bodyBytesLeft = Infinity;
+  #head = new Uint8Array();
 
   constructor(
     request: SeenRequest,
@@ -158,30 +160,36 @@ export class Exchange {
   ): Promise<void> {
     const body = new TextEncoder().encode(text);
     const hasBody = status !== 304 && status !== 204;
-    await this.head(status, {
+    this.head(status, {
       ...hasBody ? { "content-length": String(body.length) } : {},
       ...headers,
     });
     if (hasBody && this.request.method !== "HEAD" && body.length > 0) await this.write(body);
   }
 
-  /** The head alone. Without `content-length` the body ends with the connection. */
-  async head(status: number, headers: Readonly<Record<string, string>>): Promise<void> {
+  /** The head alone; it goes out with the first write, or `flush`. Without `content-length` the body ends with the connection. */
+  head(status: number, headers: Readonly<Record<string, string>>): void {
     const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-    await writeAll(this.#connection, `HTTP/1.1 ${status} Status\r\n${lines.join("")}\r\n`);
+    // Not a write of its own: two small ones wait 40 ms for each other's acknowledgement.
+    this.#head = new TextEncoder().encode(`HTTP/1.1 ${status} Status\r\n${lines.join("")}\r\n`);
   }
 
   /** Bytes of the body. */
   async write(bytes: Uint8Array): Promise<void> {
-    await writeAll(
-      this.#connection,
-      bytes.subarray(0, Math.min(bytes.length, this.#bodyBytesLeft)),
-    );
+    const part = bytes.subarray(0, Math.min(bytes.length, this.#bodyBytesLeft));
+    const head = this.#head;
+    this.#head = new Uint8Array();
+    await writeAll(this.#connection, head.length > 0 ? concatenated(head, part) : part);
     this.#bodyBytesLeft -= bytes.length;
     if (this.#bodyBytesLeft <= 0) {
       this.close();
       throw new Deno.errors.BrokenPipe("broken off as the test asked");
     }
+  }
+
+  /** Sends the head if no body did. */
+  async flush(): Promise<void> {
+    if (this.#head.length > 0) await this.write(new Uint8Array());
   }
 
   /** Breaks the connection after so many bytes of body. */
@@ -261,12 +269,15 @@ function parseHead(text: string): SeenRequest {
   return { method, path, headers };
 }
 
-async function writeAll(
-  connection: Deno.TcpConn | Deno.TlsConn,
-  data: Uint8Array | string,
-): Promise<void> {
-  const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
+async function writeAll(connection: Deno.TcpConn | Deno.TlsConn, bytes: Uint8Array): Promise<void> {
   for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
+}
+
+function concatenated(first: Uint8Array, second: Uint8Array): Uint8Array {
+  const whole = new Uint8Array(first.length + second.length);
+  whole.set(first);
+  whole.set(second, first.length);
+  return whole;
 }
 
 /** What ends a connection, from either side; a TLS client that refuses the certificate among it. */

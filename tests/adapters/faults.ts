@@ -57,7 +57,7 @@ interface Sent {
 }
 
 async function send(exchange: Exchange, { status, headers, bytes, options }: Sent): Promise<void> {
-  await exchange.head(status, { ...headers, "content-length": String(bytes.length) });
+  exchange.head(status, { ...headers, "content-length": String(bytes.length) });
   if (exchange.request.method === "HEAD") return;
   const chunkBytes = options.chunkBytes ?? (1 << 16);
   for (let at = 0; at < bytes.length; at += chunkBytes) {
@@ -106,7 +106,7 @@ export function truncated(
 /** Announces a length other than that of what it sends, and then closes. */
 export function wrongLength(bytes: Uint8Array, announced: number): Behaviour {
   return async (exchange) => {
-    await exchange.head(200, { "content-length": String(announced), connection: "close" });
+    exchange.head(200, { "content-length": String(announced), connection: "close" });
     await exchange.write(bytes);
     exchange.close();
   };
@@ -120,7 +120,7 @@ export function stall(): Behaviour {
 /** Sends the head and the first bytes, then nothing more. */
 export function stallAfter(bytes: Uint8Array, afterBytes: number): Behaviour {
   return async (exchange) => {
-    await exchange.head(200, { etag: '"v1"', "content-length": String(bytes.length) });
+    exchange.head(200, { etag: '"v1"', "content-length": String(bytes.length) });
     await exchange.write(bytes.subarray(0, afterBytes));
     await exchange.closed;
   };
@@ -130,7 +130,7 @@ export function stallAfter(bytes: Uint8Array, afterBytes: number): Behaviour {
 export function endless(chunkBytes = 1 << 16): Behaviour {
   const chunk = new Uint8Array(chunkBytes);
   return async (exchange) => {
-    await exchange.head(200, { connection: "close" });
+    exchange.head(200, { connection: "close" });
     while (!exchange.isClosed) await exchange.write(chunk);
   };
 }

@@ -114,3 +114,15 @@ Deno.test("a refusal says what was asked, and not its query or user", () => {
     );
   }
 });
+
+Deno.test("over http nothing but loopback is an address, whatever networks are allowed", () => {
+  const policy = new HostPolicy({
+    allowInsecureLoopback: true,
+    allowedNetworks: ["0.0.0.0/0", "::/0"],
+  });
+  const url = new URL("http://localhost/");
+  for (const address of ["127.0.0.1", "::1"]) policy.checkAddress(url, address);
+  for (const address of ["10.0.0.1", "8.8.8.8", "2600::1", "169.254.169.254", ""]) {
+    assert.throws(() => policy.checkAddress(url, address), { reason: "address_not_allowed" });
+  }
+});

@@ -97,6 +97,20 @@ Deno.test("a kept connection that the origin has closed meanwhile is replaced", 
   assert.deepEqual([server.requests.length, server.connections], [5, 3]);
 });
 
+Deno.test("however many kept connections were closed, a request goes through", async () => {
+  await using server = FaultServer.start({
+    "/slow": object(BYTES.subarray(0, 5), { chunkBytes: 1, pauseMs: 10 }),
+    "/a": sequence(hangUp(), hangUp(), hangUp(), hangUp(), object(BYTES)),
+  });
+  using client = plainClient();
+  const slow = () => client.request(ask(server.url("/slow"))).then(bytesOf);
+  await Promise.all([slow(), slow(), slow(), slow()]);
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  assert.equal(server.connections, 4);
+  assert.deepEqual(await bytesOf(await client.request(ask(server.url("/a")))), BYTES);
+  assert.deepEqual([server.requestsOf("/a").length, server.connections], [5, 5]);
+});
+
 Deno.test("a host's other address is tried when one refuses", async () => {
   await using server = FaultServer.start({ "/a": object(BYTES) }, { hostname: "::1" });
   using client = plainClient();
