@@ -1,3 +1,4 @@
+export { type Clock, systemClock } from "./clock.ts";
 export type { AdapterEvent, OnAdapterEvent } from "./lifecycle/events.ts";
 export { ADAPTER_NAME } from "./name.ts";
 export { type LocalStoreOptions, openLocalStore } from "./open_local.ts";

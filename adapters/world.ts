@@ -68,12 +68,12 @@ export async function openAdapterWorld(options: AdapterWorldOptions): Promise<Ad
 
   stack.use(await StateLock.acquire(stateDir));
   const registry = stack.use(Registry.open(join(stateDir, "adapters.sqlite")));
-  const pinned = registry.rows().filter(({ pinned }) => pinned).map(({ generation }) => generation)
+  const spared = registry.rows().filter(({ pinned }) => pinned).map(({ generation }) => generation)
     .filter((generation) => generation !== null);
   const disk = await DiskCache.open({
     directory: join(stateDir, "adapters"),
     maxBytes: options.diskBytes,
-    pinned,
+    spared,
     onCorrupt: options.onCorrupt,
   });
   const opened = stack.move();

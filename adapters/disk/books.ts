@@ -106,14 +106,12 @@ export class Books {
     return this.#evict(idle, this.maxBytes - bytes);
   }
 
-  /** Takes out what is more than the budget: pinned content too, but last. For the start, when nobody reads. */
-  trim(): Content[] {
+  /** Takes out what is more than the budget, of `spared` only where the rest isn't enough. For the start. */
+  trim(spared: ReadonlySet<string>): Content[] {
     const all = this.contents();
-    const pinnedLast = [
-      ...all.filter((content) => !this.#isPinned(content)),
-      ...all.filter((content) => this.#isPinned(content)),
-    ];
-    return this.#evict(pinnedLast, this.maxBytes);
+    const isSpared = ({ generation }: Content) => spared.has(generation);
+    const sparedLast = [...all.filter((it) => !isSpared(it)), ...all.filter(isSpared)];
+    return this.#evict(sparedLast, this.maxBytes);
   }
 
   /** @throws {Error} when they do not balance. */

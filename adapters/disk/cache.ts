@@ -14,8 +14,8 @@ export interface DiskCacheOptions {
   directory: string;
   /** For content; what is being fetched comes on top. */
   maxBytes: number;
-  /** Pinned from the start, so that a smaller budget takes them last. */
-  pinned?: Iterable<string>;
+  /** What a budget smaller than before takes last. Pins are their owner's to set again. */
+  spared?: Iterable<string>;
   /** Told of content that no longer is what it was. */
   onCorrupt?(generation: string): void;
 }
@@ -56,8 +56,8 @@ export class DiskCache {
     const { found, junk } = layout.scan();
     found.sort((a, b) => a.usedAt - b.usedAt);
     for (const { generation, bytes } of found) books.add(generation, bytes);
-    for (const generation of options.pinned ?? []) books.pin(generation);
-    await layout.discard([...junk, ...books.trim().map(({ generation }) => generation)]);
+    const trimmed = books.trim(new Set(options.spared));
+    await layout.discard([...junk, ...trimmed.map(({ generation }) => generation)]);
     await layout.wipeIncoming();
     return new DiskCache({ layout, books, lastUse: found.at(-1)?.usedAt ?? 0 }, options);
   }

@@ -187,6 +187,7 @@ export class ContentLoader {
 
   async #download(job: FetchJob): Promise<Fetched | null> {
     const disk = this.#disk();
+    if (job.unless === undefined) this.#options.counters.diskMisses++;
     return await this.#fetching.run(async () => {
       const staged = await disk.stage();
       let isKept = false;

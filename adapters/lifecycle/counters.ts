@@ -9,6 +9,8 @@ export class Counters {
   swaps = 0;
   memoryHits = 0;
   memoryMisses = 0;
+  /** Content that the disk hadn't got; DiskTier counts what it had, and what was corrupt. */
+  diskMisses = 0;
   readonly #failures = new Map<string, number>();
 
   failed(error: unknown): void {

@@ -36,13 +36,14 @@ export class Tiers {
   }
 
   stats(
-    { memoryHits: hits, memoryMisses: misses }: Counters,
+    { memoryHits: hits, memoryMisses: misses, diskMisses }: Counters,
   ): { disk: TierStats; ram: TierStats } {
     const { count: adapters, bytes, maxBytes, evictions } = this.memory;
     const pinned = [...this.#pins.keys()].filter((generation) => this.memory.has(generation));
     const ram = { adapters, bytes, maxBytes, evictions, hits, misses, pinned: pinned.length };
     const none = Object.fromEntries(Object.keys(ram).map((key) => [key, 0])) as typeof ram;
-    return { disk: this.disk?.stats() ?? none, ram };
+    const disk = this.disk?.stats() ?? none;
+    return { disk: { ...disk, misses: disk.misses + diskMisses }, ram };
   }
 
   /** Where a generation is at best. */
