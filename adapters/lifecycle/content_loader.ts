@@ -201,7 +201,6 @@ export class ContentLoader {
         // From here on nobody else's leaving takes the generation off the disk.
         const kept = new Hold(this.#tiers, content.generation, undefined);
         try {
-          await this.#tiers.whenRemoved(content.generation);
           job.signal.throwIfAborted();
           await staged.keep(content.generation);
           isKept = true;

@@ -122,11 +122,6 @@ export class Tiers {
     this.disk?.unpin(generation);
   }
 
-  /** Whoever keeps a generation on the disk waits until an earlier copy has left. */
-  async whenRemoved(generation: string): Promise<void> {
-    await this.#removals.get(generation);
-  }
-
   /** Lets go what a process that is no more left behind on the disk. */
   removeOrphans(): void {
     for (const generation of this.disk?.generations() ?? []) {

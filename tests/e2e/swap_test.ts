@@ -28,7 +28,7 @@ Deno.test("16 streams over 8 adapters never notice 200 swaps, deletions and bad 
     const expected = await learnAnswers(server, origin, contents);
     for (const [i, name] of NAMES.entries()) {
       origin.place(name, contents[i]);
-      assert.equal((await put(server, name, origin.url(name))).status, 201);
+      assert.equal((await put(server, { name, url: origin.url(name) })).status, 201);
     }
 
     const stop = new AbortController();
@@ -80,7 +80,7 @@ async function learnAnswers(
   for (const [i, content] of contents.entries()) {
     const name = `reference-${i}`;
     origin.place(name, content);
-    const { generation } = await (await put(server, name, origin.url(name))).json();
+    const { body: { generation } } = await put(server, { name, url: origin.url(name) });
     for (const prompt of PROMPTS) {
       const { text } = (await streamOf(server, { name, prompt }))!;
       answers.set(`${generation} ${prompt}`, text);
@@ -135,8 +135,8 @@ async function changeAll(
     if (i % 5 === 3) {
       const before = await show(server, name);
       origin.place(name, damaged(content, i));
-      const refused = await put(server, name, origin.url(name));
-      assert.equal(refused.status, 422, await refused.text());
+      const refused = await put(server, { name, url: origin.url(name) });
+      assert.equal(refused.status, 422, JSON.stringify(refused.body));
       const after = await show(server, name);
       assert.equal(after.generation, before.generation, "a bad file changes nothing");
       assert.equal(after.error.code, "bad_adapter");
@@ -146,11 +146,11 @@ async function changeAll(
       const gone = await server.post("/v1/chat/completions", chatBody({ base: name }));
       assert.equal(gone.status, 404, await gone.text());
       origin.place(name, content);
-      assert.equal((await put(server, name, origin.url(name))).status, 201);
+      assert.equal((await put(server, { name, url: origin.url(name) })).status, 201);
       done.deleted++;
     } else {
       origin.place(name, content);
-      const { status } = await put(server, name, origin.url(name));
+      const { status } = await put(server, { name, url: origin.url(name) });
       assert.equal(status, 200);
       done.swapped++;
     }
@@ -194,12 +194,16 @@ function percentile(values: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))];
 }
 
-function put(server: TestServer, name: string, url: string): Promise<Response> {
-  return fetch(`${server.url}/v1/adapters/${name}`, {
+async function put(
+  server: TestServer,
+  { name, url }: { name: string; url: string },
+): Promise<{ status: number; body: Json }> {
+  const response = await fetch(`${server.url}/v1/adapters/${name}`, {
     method: "PUT",
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ url }),
   });
+  return { status: response.status, body: await response.json() };
 }
 
 async function show(server: TestServer, name: string): Promise<Json> {

@@ -1,64 +1,48 @@
 /**
- * The part of the crash test that is killed: adapters' whole state, busy. Says what it did line by line, each once
- * it is durable.
+ * The part of the crash test that is killed: adapters' whole state, busy. Says line by line what it tries, and what
+ * is done, which must then last.
  */
 import { openCrashStore, type Step } from "./crash_store.ts";
 
-const { stateDir, origin, seed } = JSON.parse(Deno.args[0]);
+/** So that a kill meets fetches, renames and commits together. Each has names of its own. */
+const ACTORS = 3;
+const NAMES_EACH = 2;
+const CONTENTS = 12;
+
+const { stateDir, origin } = JSON.parse(Deno.args[0]);
 await using opened = await openCrashStore(stateDir);
 const { store } = opened;
-say({ kind: "ready", names: store.list().length });
+say({ kind: "ready" });
+await Promise.all(Array.from({ length: ACTORS }, async (_, actor) => {
+  while (true) await act(`name-${actor}-${draw(NAMES_EACH)}`);
+}));
 
-let state = seed >>> 0;
-function draw(below: number): number {
-  state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-  return Math.floor(state / 2 ** 32 * below);
-}
-
-async function act(): Promise<void> {
-  const name = `name-${draw(6)}`;
-  const content = draw(12);
-  switch (draw(8)) {
-    case 0: {
-      if (!store.get(name)) return;
+async function act(name: string): Promise<void> {
+  const content = draw(CONTENTS);
+  const action = draw(8);
+  if (action > 3 || !store.get(name)) {
+    say({ kind: "trying", name, content });
+    await store.startPut(name, { url: `${origin}/content-${content}` }).done;
+    return say({ kind: "done", name, content });
+  }
+  switch (action) {
+    case 0:
       say({ kind: "trying", name, content: null });
       store.delete(name);
       return say({ kind: "done", name, content: null });
-    }
     case 1:
-      if (store.get(name)) await store.pin(name);
+      await store.pin(name);
       return;
     case 2:
-      if (store.get(name)) store.unpin(name);
+      store.unpin(name);
       return;
-    case 3: {
-      if (!store.get(name)) return;
-      using _lease = await store.acquire(name);
-      return;
-    }
-    default: {
-      say({ kind: "trying", name, content });
-      await store.startPut(name, { url: `${origin}/content-${content}` }).done;
-      say({ kind: "done", name, content });
-    }
+    default:
+      (await store.acquire(name)).release();
   }
 }
 
-/** Several at once, so that a kill meets fetches, renames and commits together. */
-await Promise.all(Array.from({ length: 3 }, async () => {
-  while (true) {
-    try {
-      await act();
-    } catch (error) {
-      // Another of the three may have deleted or replaced the name meanwhile.
-      if (!isConflict(error)) throw error;
-    }
-  }
-}));
-
-function isConflict(error: unknown): boolean {
-  return error instanceof Error && "code" in error &&
-    (error.code === "conflict" || error.code === "not_found");
+function draw(below: number): number {
+  return Math.floor(Math.random() * below);
 }
 
 function say(step: Step): void {

@@ -117,6 +117,10 @@ Deno.test("a deleted name is not brought back by listings or restarts, but by a 
     assert.equal(world.store.get("one"), undefined);
     await world.store.startPut("one", { url: ONE }).done;
     assert.equal(world.store.get("one")?.owner, "api");
+    world.store.delete("one");
+    await world.store.refreshCatalogues();
+    assert.equal(world.store.get("one"), undefined);
+    await world.store.startPut("one", { url: ONE }).done;
     await world.store.refreshCatalogues();
     world.store.delete("one");
     await world.store.refreshCatalogues();

@@ -49,7 +49,7 @@ export class TestClock implements Clock {
   }
 
   sleep(ms: number, signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
+    if (signal.aborted) return Promise.reject(signal.reason);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const sleeper = { until: this.#now + ms, wake: resolve };
     this.#sleepers.add(sleeper);
