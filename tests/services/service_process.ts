@@ -65,10 +65,6 @@ export class ServiceProcess implements AsyncDisposable {
     throw new Error(`${options.name} did not start. It printed:\n${printed}`);
   }
 
-  get pid(): number {
-    return this.#child.pid;
-  }
-
   async stop(): Promise<void> {
     await end(this.#child, this.#folder);
   }
