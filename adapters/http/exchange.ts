@@ -46,7 +46,7 @@ export class Exchange {
     const abort = () => this.#destroy(asked.signal.reason);
     asked.signal.addEventListener("abort", abort);
     this.#request
-      .on("socket", (socket: Socket) => this.#watch(socket))
+      .on("socket", (socket: Socket) => this.#take(socket))
       .on("response", (response: IncomingMessage) => this.#answer.resolve(response))
       .on("upgrade", (_response: IncomingMessage, socket: Socket) => socket.destroy())
       .on("error", (error: unknown) => this.#fail(error))
@@ -119,6 +119,16 @@ export class Exchange {
       (found) => all ? callback(null, found) : callback(null, found[0].address, found[0].family),
       (error) => callback(error, []),
     ).catch((error) => this.#destroy(error)); // connecting begins within the callback, and may throw
+  }
+
+  /**
+   * Deno 2.9.6 makes a request anew, on a new connection, when a kept one closes before an answer came: also where
+   * it was destroyed, and then nothing would end it.
+   */
+  #take(socket: Socket): void {
+    if (this.#failure === undefined) return this.#watch(socket);
+    socket.destroy();
+    this.#request.destroy();
   }
 
   #watch(socket: Socket): void {

@@ -248,6 +248,24 @@ Deno.test("aborting ends a request at once, at every stage, with the signal's re
   await server.idle();
 });
 
+Deno.test("on a kept connection silence and aborting end a request as well, and it isn't made again", async () => {
+  await using server = FaultServer.start({ "/a": object(BYTES), "/never": stall() });
+  using hurried = plainClient({ idleTimeoutMs: 300 });
+  await bytesOf(await hurried.request(ask(server.url("/a"))));
+  await rejectsWith(hurried.request(ask(server.url("/never"))), "idle_timeout");
+  await server.idle();
+  using patient = plainClient();
+  await bytesOf(await patient.request(ask(server.url("/a"))));
+  const reason = new Error("enough");
+  const waiting = new AbortController();
+  const never = patient.request(ask(server.url("/never"), { signal: waiting.signal }));
+  while (server.requestsOf("/never").length < 2) await new Promise((wait) => setTimeout(wait, 5));
+  waiting.abort(reason);
+  await assert.rejects(never, reason);
+  await server.idle();
+  assert.deepEqual([server.requestsOf("/never").length, server.requests.length], [2, 4]);
+});
+
 Deno.test("cancelling a body closes its connection", async () => {
   await using server = FaultServer.start({ "/endless": endless() });
   using client = plainClient();
