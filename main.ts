@@ -147,6 +147,7 @@ function openStore(
     registry,
     model: engine.info.model,
     maxRank: engine.info.maxLoraRank,
+    dtype: engine.info.dtype,
     maxBytes: config.adapterMemoryBytes,
     gpu: {
       has: (generation) => engine.stats().residentAdapters.includes(generation),

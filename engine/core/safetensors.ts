@@ -193,7 +193,9 @@ function parseTensor(
   const expected = elements * DTYPE_BYTES[dtype];
   const byteLength = offsets[1] - offsets[0];
   if (byteLength !== expected || !Number.isSafeInteger(expected)) {
-    throw fail(`of shape [${shape}] and dtype ${dtype} needs ${expected} bytes, not ${byteLength}`);
+    throw fail(
+      `of shape ${quote(shape)} and dtype ${dtype} needs ${expected} bytes, not ${byteLength}`,
+    );
   }
   return { name, dtype, shape, elements, offset: dataStart + offsets[0], byteLength };
 }

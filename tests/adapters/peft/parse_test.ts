@@ -197,6 +197,11 @@ for (
       /has shape \[4, 8, 8\]; expected \[4, 64\]/,
     ],
     [
+      "a thousand dimensions",
+      (t) => t[FIRST] = { ...t[FIRST], shape: [4, 64, ...Array(1000).fill(1)] },
+      /has shape \[4, 64, 1, 1, 1, 1, 1, 1, and 994 more\]; expected \[4, 64\]$/,
+    ],
+    [
       "an embedding",
       (t) => t["base_model.model.lm_head.weight"] = t[FIRST],
       /embeddings or a head/,
