@@ -13,6 +13,8 @@ export interface ServerOptions {
   flags?: readonly string[];
   /** Its `--state-dir`, which then outlives it; without, it has one of its own that doesn't. */
   stateDir?: string;
+  /** What it may connect to and listen on, as `--allow-net` takes it: whatever it is brought to try. Everything, without. */
+  allowNet?: string;
   /** Variables beside those of `deno task start`. */
   env?: Readonly<Record<string, string>>;
   /** What the client sends as its key. */
@@ -29,10 +31,10 @@ export class ServerProcess {
   stdout = "";
   stderr = "";
 
-  constructor({ flags = [], stateDir, env = {} }: Omit<ServerOptions, "apiKey">) {
+  constructor({ flags = [], stateDir, allowNet, env = {} }: Omit<ServerOptions, "apiKey">) {
     this.#ownStateDir = stateDir === undefined ? Deno.makeTempDirSync() : null;
     const state = stateDir ?? this.#ownStateDir!;
-    const command = startCommand(state);
+    const command = startCommand(state, allowNet);
     this.#child = new Deno.Command(Deno.execPath(), {
       args: [...command.args, "--state-dir", state, ...flags],
       env: { ...command.env, ...env },
@@ -228,17 +230,30 @@ export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
+/** Asked of `cat`, as Deno lets tests read /proc only with all permissions. */
+export async function rssMib({ process }: Pick<TestServer, "process">): Promise<number> {
+  const args = [`/proc/${process.pid}/status`];
+  const { stdout } = await new Deno.Command("cat", { args }).output();
+  const [, kib] = /^VmRSS:\s+(\d+) kB$/m.exec(new TextDecoder().decode(stdout))!;
+  return Math.round(Number(kib) / 1024);
+}
+
 /** `deno task start`'s variables and arguments, with `stateDir` as the one place to write to. */
-function startCommand(stateDir: string): { env: Record<string, string>; args: string[] } {
+function startCommand(
+  stateDir: string,
+  allowNet?: string,
+): { env: Record<string, string>; args: string[] } {
   const { tasks } = JSON.parse(Deno.readTextFileSync("deno.json"));
   const words: string[] = tasks.start.command.split(" ");
   const program = words.indexOf("deno");
   assert.ok(program >= 0, "the start task runs deno");
+  assert.ok(words.includes("--allow-net"), "the start task allows the whole network");
   return {
     env: Object.fromEntries(words.slice(0, program).map((word) => word.split("=", 2))),
-    args: words.slice(program + 1).map((word) =>
-      word.startsWith("--allow-write=") ? `--allow-write=${stateDir}` : word
-    ),
+    args: words.slice(program + 1).map((word) => {
+      if (word.startsWith("--allow-write=")) return `--allow-write=${stateDir}`;
+      return word === "--allow-net" && allowNet !== undefined ? `--allow-net=${allowNet}` : word;
+    }),
   };
 }
 
