@@ -109,7 +109,7 @@ async function run(config: Config): Promise<number> {
   });
   tokenizer.close();
   await adapters.close();
-  await engine.close();
+  await engine.close({ keepThread: true });
   return code;
 }
 

@@ -171,13 +171,13 @@ export class EngineClient implements Engine {
     return check.promise;
   }
 
-  async close(): Promise<void> {
+  async close({ keepThread = false }: { keepThread?: boolean } = {}): Promise<void> {
     this.#send({ kind: "close" });
     const { closeTimeoutMs = CLOSE_TIMEOUT_MS } = this.#hooks;
     const timer = setTimeout(() => this.#stop(closed()), closeTimeoutMs);
     await this.#closed.promise;
     clearTimeout(timer);
-    this.#worker.terminate();
+    if (!keepThread) this.#worker.terminate();
   }
 
   #send(message: ToWorker, transfer: Transferable[] = []): void {

@@ -18,7 +18,6 @@ scope.onmessage = async ({ data }: MessageEvent<ToWorker>) => {
       send({ kind: "ready", info: loop.info });
       await loop.run();
       send({ kind: "closed" });
-      scope.close();
     } else if (loop) {
       loop.handle(data);
     } else {

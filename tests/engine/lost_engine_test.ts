@@ -119,6 +119,16 @@ Deno.test("an ordinary close is no loss", async () => {
   assert.equal(lost, false);
 });
 
+Deno.test("a process that exits next keeps the engine's thread; otherwise it ends", async () => {
+  for (const keepThread of [true, false]) {
+    const { worker, engine } = await start();
+    const closed = engine.close({ keepThread });
+    worker.say({ kind: "closed" });
+    await closed;
+    assert.equal(worker.terminated, !keepThread);
+  }
+});
+
 Deno.test("an abort after the end is not sent, nor are events of a request nobody has", async () => {
   const { worker, engine } = await start();
   const controller = new AbortController();
