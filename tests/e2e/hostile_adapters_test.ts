@@ -20,13 +20,14 @@ import {
   newName,
   put,
   SECRET,
+  statusOf,
 } from "./hostile/cases.ts";
 import { aimed, type Mutant, randomMutants } from "./hostile/mutations.ts";
 import { HostileOrigins } from "./hostile/origins.ts";
 import { hostilePaths } from "./hostile/paths.ts";
 import { BAD_REQUESTS, type BadRequest, send } from "./hostile/requests.ts";
 import { URL_FLAGS, URLS } from "./hostile/urls.ts";
-import { stream } from "./requests.ts";
+import { chatBody, stream } from "./requests.ts";
 import { type Json, rssMib, stepsOf, type TestServer, withServer } from "./server_process.ts";
 
 const AT_ONCE = 4;
@@ -48,7 +49,7 @@ Deno.test("hostile adapters, URLs, origins and orders leave the server and the o
     ...URL_FLAGS,
     ...origins.flags,
     ...["--adapter-max-download", String(MAX_DOWNLOAD), "--adapter-root", root],
-    ...["--adapter-timeout", "12", "--adapter-fetches", "64"],
+    ...["--adapter-timeout", "12", "--adapter-fetches", "64", "--allow-request-urls"],
   ];
   let log = "";
   try {
@@ -88,6 +89,11 @@ Deno.test("hostile adapters, URLs, origins and orders leave the server and the o
         `${archives.length} archives that were made to do harm`,
         () => each(archives, { atOnce: AT_ONCE, check: refused }),
       );
+      await step("the same URLs in requests", async () => {
+        const some = [...URLS, ...archives].filter((_, i) => i % 3 === 0);
+        await each(some, { atOnce: AT_ONCE, check: (one) => assertRefusedInRequest(server, one) });
+        assert.equal((await askWith(server, origins.plain.url("/good").href)).status, 200);
+      });
       await step(
         "good archives, and a connection that breaks and goes on, are no harm",
         async () => {
@@ -118,12 +124,14 @@ Deno.test("hostile adapters, URLs, origins and orders leave the server and the o
 
       await step("the others never noticed", async () => {
         const answers = await bystanders.stop();
+        console.log(`      ${answers} answers`);
         assert.ok(answers > 20, `only ${answers} answers`);
         assert.deepEqual(await registered(server), before);
         await server.until((metrics) => metrics.get("weft_adapter_leases") === 0);
       });
       await step("memory is as it was", async () => {
         const growth = await rssMib(server) - memory;
+        console.log(`      ${growth} MiB more than before`);
         assert.ok(growth < MAX_GROWTH_MIB, `memory grew by ${growth} MiB`);
       });
       log = `${server.process.stdout}\n${server.process.stderr}`;
@@ -157,12 +165,34 @@ async function assertBadRequest(server: TestServer, request: BadRequest): Promis
   assertHarmless(got.answer, what);
 }
 
-/** Ordered, used and deleted again. */
+/** A request that names an adapter by its URL. */
+async function askWith(server: TestServer, url: string): Promise<{ status: number; body: Json }> {
+  const fields = { lora: [{ url, scale: 1 }], max_tokens: 2 };
+  const response = await server.post("/v1/chat/completions", { ...chatBody(server), ...fields });
+  return { status: response.status, body: await response.json() };
+}
+
+async function assertRefusedInRequest(server: TestServer, hostile: HostileCase): Promise<void> {
+  const { what, url, code } = hostile;
+  const { status, body } = await askWith(server, url);
+  // To whoever asks for an answer, bad content is the server's fault.
+  const expected = statusOf(code) === 422 ? 500 : statusOf(code);
+  assert.deepEqual(
+    [status, body.error?.code],
+    [expected, code],
+    `${what}: ${JSON.stringify(body)}`,
+  );
+  assertHarmless(body, what);
+}
+
+/** Ordered, used and deleted again. What overflows says so. */
 async function assertAccepted(server: TestServer, url: string): Promise<Json> {
   const name = newName();
   const { status, body } = await put(server, { name, url });
   assert.equal(status, 201, `${url}: ${JSON.stringify(body)}`);
-  await stream(server, { model: name, max_tokens: 2 });
+  await stream(server, { model: name, max_tokens: 2 }).catch((error) => {
+    assert.match(error.message, /logits are not numbers/, url);
+  });
   assert.equal((await ask(server, "DELETE", name)).status, 204);
   return body;
 }

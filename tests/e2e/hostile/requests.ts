@@ -94,16 +94,17 @@ export const BAD_REQUESTS: readonly BadRequest[] = [
     code: "generation_conflict",
   },
   {
-    what: "a URL in a request, where that is off",
+    what: "a URL in another site's request",
     method: "POST",
     path: "/v1/chat/completions",
+    headers: { origin: "https://evil.test" },
     body: {
       model: "demo",
       messages: [{ role: "user", content: "x" }],
       lora: [{ url: `https://169.254.169.254/?sig=${SECRET}` }],
     },
     status: 403,
-    code: "request_urls_off",
+    code: "admin_off",
   },
   {
     what: "vLLM's endpoint with a relative path",
