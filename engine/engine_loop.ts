@@ -19,6 +19,8 @@ export class EngineLoop {
   readonly #opened: OpenRunner;
   readonly #send: (message: FromWorker) => void;
   readonly #outcomes: Outcome[];
+  /** What became of holds: told after the statistics that show it. */
+  readonly #holds: FromWorker[];
   #wake: (() => void) | null = null;
   #messages = 0;
   #closing = false;
@@ -26,12 +28,18 @@ export class EngineLoop {
 
   private constructor(
     opened: OpenRunner,
-    parts: { info: EngineInfo; send: (message: FromWorker) => void; outcomes: Outcome[] },
+    parts: {
+      info: EngineInfo;
+      send: (message: FromWorker) => void;
+      outcomes: Outcome[];
+      holds: FromWorker[];
+    },
   ) {
     this.#opened = opened;
     this.info = parts.info;
     this.#send = parts.send;
     this.#outcomes = parts.outcomes;
+    this.#holds = parts.holds;
     opened.lost.then(({ message, reason }) => {
       this.#lost = new WeftError("device_lost", `The GPU device is lost (${reason}): ${message}`);
       this.#wake?.();
@@ -45,6 +53,7 @@ export class EngineLoop {
     const maxQueuedRequests = options.maxQueuedRequests ?? DEFAULT_QUEUED_REQUESTS;
     const maxQueuedTokens = options.maxQueuedTokens ?? DEFAULT_QUEUED_TOKENS;
     const outcomes: Outcome[] = [];
+    const holds: FromWorker[] = [];
     const opened = await openRunner({
       modelDirectory: options.modelDirectory,
       dtype: options.dtype ?? "auto",
@@ -55,7 +64,7 @@ export class EngineLoop {
     }, {
       emit: (id, event) => outcomes.push({ id, event }),
       fail: (id, error) => outcomes.push({ id, error: toErrorMessage(error) }),
-      held: (id, error) => send({ kind: "held", id, error: error && toErrorMessage(error) }),
+      held: (id, error) => holds.push({ kind: "held", id, error: error && toErrorMessage(error) }),
       requestAdapter: (question) => send({ kind: "need_adapter", question }),
       now: () => performance.now(),
     });
@@ -74,7 +83,7 @@ export class EngineLoop {
       maxQueuedRequests,
       maxQueuedTokens,
     };
-    return new EngineLoop(opened, { info, send, outcomes });
+    return new EngineLoop(opened, { info, send, outcomes, holds });
   }
 
   handle(message: Exclude<ToWorker, { kind: "start" }>): void {
@@ -105,7 +114,7 @@ export class EngineLoop {
         this.#closing = true;
     }
     // Refusals and ends need no step to be told.
-    if (this.#outcomes.length > 0) this.#report();
+    if (this.#outcomes.length > 0 || this.#holds.length > 0) this.#report();
     this.#messages++;
     this.#wake?.();
   }
@@ -147,6 +156,7 @@ export class EngineLoop {
   /** After every pass, also one without outcomes: the statistics of an idle engine are news as well. */
   #report(): void {
     this.#send({ kind: "step", outcomes: this.#outcomes.splice(0), stats: this.#stats() });
+    for (const hold of this.#holds.splice(0)) this.#send(hold);
   }
 
   #stats(): EngineStats {
