@@ -78,10 +78,11 @@ export class Resolver {
   }
 
   async #resolve(entry: AdapterEntry, signal: AbortSignal): Promise<Found> {
-    for (;;) {
+    for (let hasWaited = false;;) {
       signal.throwIfAborted();
       if (entry.content === null && entry.put) {
         await waitUnder(entry.put.ended, signal);
+        hasWaited = true;
         continue;
       }
       if (!entry.isCommitted) {
@@ -91,6 +92,8 @@ export class Resolver {
         ? await this.#look(entry, signal)
         : await this.#climb(entry, signal);
       if (found === null) continue;
+      // It had to be fetched, though by another's order.
+      if (hasWaited) found.level = "origin";
       if (found.hold.problem === undefined) return found;
       found.hold.release();
       throw found.hold.problem;
