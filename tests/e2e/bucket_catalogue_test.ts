@@ -159,6 +159,9 @@ Deno.test("a bucket is the catalogue: listed, fetched on first use, followed", a
       const wrong = { ...env, AWS_SECRET_ACCESS_KEY: WRONG_SECRET };
       await withServer({ flags, env: wrong }, async (server) => {
         await refusedListing(server);
+        const attempts = server.process.logs()
+          .filter(({ event }) => event === "adapter_listing_failed").length;
+        assert.ok(attempts < 3, `it was not ready before ${attempts} attempts`);
         assert.ok(server.adapters.includes("plurals"), "other places are listed");
         assert.ok(!server.adapters.includes("sql"));
         await ask(server, { model: "plurals", max_tokens: 1 });
