@@ -55,6 +55,7 @@ async function run(config: Config): Promise<number> {
     // Called only by requests and pins, and so only once there is a store.
     loadAdapter: (generation) => adapters.weightsOf(generation),
     onProgress: ({ loadedBytes, totalBytes }) => loading(loadedBytes, totalBytes),
+    endsWithProcess: true,
   });
   const adapters = await openStore(config, { engine, world, logger });
   const tokenizer = await tokenizing;

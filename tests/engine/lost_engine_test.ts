@@ -44,9 +44,10 @@ const REQUEST: GenerateRequest = {
   pauseTokens: [],
 };
 
-async function start() {
+async function start({ endsWithProcess }: { endsWithProcess?: boolean } = {}) {
   const worker = new StandIn();
-  const engine = new EngineClient(worker, { loadAdapter: () => new Promise(() => {}) });
+  const loadAdapter = () => new Promise<never>(() => {});
+  const engine = new EngineClient(worker, { loadAdapter, endsWithProcess });
   await engine.start({ modelDirectory: "unused" });
   return { worker, engine };
 }
@@ -117,6 +118,14 @@ Deno.test("an ordinary close is no loss", async () => {
   await closed;
   await new Promise((resolve) => setTimeout(resolve, 1));
   assert.equal(lost, false);
+});
+
+Deno.test("a close that ends with the process leaves the worker to it", async () => {
+  const { worker, engine } = await start({ endsWithProcess: true });
+  const closed = engine.close();
+  worker.say({ kind: "closed" });
+  await closed;
+  assert.ok(!worker.terminated);
 });
 
 Deno.test("an abort after the end is not sent, nor are events of a request nobody has", async () => {
