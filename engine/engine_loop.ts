@@ -129,8 +129,7 @@ export class EngineLoop {
       const busy = await this.#opened.runner.step();
       this.#report();
       if (!busy && seen === this.#messages) await this.#nextMessage();
-      // Messages wait for a turn of the event loop; without one an abort would never be heard.
-      else await nextTurn();
+      else await hearMessages();
     }
   }
 
@@ -175,6 +174,14 @@ export class EngineLoop {
       return toErrorMessage(error);
     }
   }
+}
+
+/**
+ * Lets the messages in that came while this thread was busy. It looks for them in every 31st turn of
+ * the event loop (docs/PLATFORM.md): with a single turn between steps, an abort waits for ten.
+ */
+async function hearMessages(): Promise<void> {
+  for (let turn = 0; turn < 32; turn++) await nextTurn();
 }
 
 function nextTurn(): Promise<void> {
