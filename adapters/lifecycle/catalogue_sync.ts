@@ -3,7 +3,7 @@ import type { Background } from "./background.ts";
 import type { Clock } from "../clock.ts";
 import type { Content, Target } from "./content.ts";
 import { AdapterEntry } from "./entry.ts";
-import type { OnAdapterEvent } from "./events.ts";
+import { type OnAdapterEvent, removalOf } from "./events.ts";
 import type { NameChange, Names } from "./names.ts";
 
 export interface CatalogueSyncOptions {
@@ -100,11 +100,9 @@ export class CatalogueSync {
     const removed = vanished.filter(({ owner }) => owner === "catalogue");
     const others = vanished.filter(({ owner }) => owner !== "catalogue");
     names.commitAll(others.map((entry) => ({ entry, change: { place: null } })));
-    for (const entry of removed) {
-      const generation = entry.content?.generation ?? null;
-      names.remove(entry, { keepTombstone: false });
-      onEvent({ kind: "removed", name: entry.name, generation });
-    }
+    const events = removed.map((entry) => removalOf(entry));
+    names.removeAll(removed);
+    for (const event of events) onEvent(event);
     return removed;
   }
 

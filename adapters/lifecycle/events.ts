@@ -1,3 +1,5 @@
+import type { AdapterEntry } from "./entry.ts";
+
 /** What the life cycle tells its owner, for logs. Nothing in it is secret. */
 export type AdapterEvent =
   | { kind: "fetch_started"; name: string; url: string }
@@ -37,3 +39,8 @@ export type AdapterEvent =
   | { kind: "disk_failed"; generation: string; message: string };
 
 export type OnAdapterEvent = (event: AdapterEvent) => void;
+
+/** To be made before the name goes, and told after. */
+export function removalOf({ name, content }: AdapterEntry): AdapterEvent {
+  return { kind: "removed", name, generation: content?.generation ?? null };
+}

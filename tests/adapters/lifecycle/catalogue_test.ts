@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { AdapterStoreOptions } from "../../../adapters/mod.ts";
 import { badVariant, BYTES, generationOfVariant, until, variant, withWorld } from "./setup.ts";
 import type { World } from "./setup.ts";
 
@@ -243,5 +244,35 @@ Deno.test("on the interval catalogues are listed, and used names outside them ar
     const fresh = await generationOfVariant(3);
     await until(() => store.get("used")?.generation === fresh);
     assert.equal(host.reads.length, reads + 3);
+  });
+});
+
+Deno.test("however many names come or go at once, the registry waits for its disk once", async () => {
+  await withWorld({}, async (world) => {
+    const writes: string[] = [];
+    const noted = (kind: string, write: () => void) => {
+      const before = world.registry.rows().length;
+      write();
+      if (world.registry.rows().length !== before) writes.push(kind);
+    };
+    const registry: AdapterStoreOptions["registry"] = {
+      rows: () => world.registry.rows(),
+      put: (row) => noted("put", () => world.registry.put(row)),
+      putAll: (rows) => noted("putAll", () => world.registry.putAll(rows)),
+      remove: (name) => noted("remove", () => world.registry.remove(name)),
+      removeAll: (names) => noted("removeAll", () => world.registry.removeAll(names)),
+      setting: (key) => world.registry.setting(key),
+      setSetting: (key, value) => world.registry.setSetting(key, value),
+    };
+    const urls = Array.from({ length: 50 }, (_, index) => `${PLACE}/name-${index}`);
+    for (const url of urls) world.host.put(url, variant(1));
+    await world.restart({ catalogues: [world.host.catalogue(PLACE)], registry });
+    assert.equal(world.registry.rows().length, 50);
+    for (const url of urls.slice(10)) world.host.remove(url);
+    await world.store.refreshCatalogues();
+    assert.equal(world.registry.rows().length, 10);
+    await world.restart({ registry });
+    assert.equal(world.registry.rows().length, 0);
+    assert.deepEqual(writes, ["putAll", "removeAll", "removeAll"]);
   });
 });
