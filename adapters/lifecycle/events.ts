@@ -44,3 +44,14 @@ export type OnAdapterEvent = (event: AdapterEvent) => void;
 export function removalOf({ name, content }: AdapterEntry): AdapterEvent {
   return { kind: "removed", name, generation: content?.generation ?? null };
 }
+
+/** A listener by which nothing fails: what it is told of has happened, and a log that is broken can't undo it. */
+export function guarded(onEvent: OnAdapterEvent): OnAdapterEvent {
+  return (event) => {
+    try {
+      onEvent(event);
+    } catch {
+      // There is nobody left to tell.
+    }
+  };
+}

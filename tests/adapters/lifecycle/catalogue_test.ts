@@ -153,6 +153,42 @@ Deno.test("a name that the API holds stays the API's; of two catalogues the firs
   });
 });
 
+Deno.test("what a listing leaves out is told once, and again only after it was in order", async () => {
+  await withBucket({ reservedNames: ["taken"] }, async ({ host, store, happened }) => {
+    host.put("bucket:/taken", variant(3));
+    await store.refreshCatalogues();
+    assert.deepEqual(happened(), ["listing_problem", "listed"]);
+    await store.refreshCatalogues();
+    assert.deepEqual(happened(), ["listed"]);
+    host.remove("bucket:/taken");
+    await store.refreshCatalogues();
+    host.put("bucket:/taken", variant(3));
+    await store.refreshCatalogues();
+    assert.deepEqual(happened(), ["listed", "listing_problem", "listed"]);
+  });
+});
+
+Deno.test("a listener that throws changes nothing of what it is told", async () => {
+  await withWorld({}, async (world) => {
+    world.host.put(ONE, variant(1));
+    const onEvent = () => {
+      throw new Error("the log is broken");
+    };
+    const catalogues = [world.host.catalogue(PLACE)];
+    await world.restart({ catalogues, onEvent, refreshMs: 30_000 });
+    const { store, host, clock } = world;
+    (await store.acquire("one")).release();
+    host.put(ONE, variant(2));
+    assert.equal((await store.refresh("one")).generation, await generationOfVariant(2));
+    // A rejection that nobody awaits would fail the test.
+    host.isUnreachable = true;
+    await clock.pass(33_001);
+    await assert.rejects(store.refreshCatalogues(), { reason: "connect_failed" });
+    store.delete("one");
+    assert.deepEqual(store.list(), []);
+  });
+});
+
 Deno.test("a restart serves every known adapter from the disk without network", async () => {
   await withBucket({}, async (world) => {
     const { host, happened } = world;
