@@ -250,3 +250,18 @@ Deno.test("an origin that doesn't answer keeps another's adapters waiting for on
     assert.ok(results.every(({ status }) => status === "rejected"));
   });
 });
+
+Deno.test("a clock that is set back doesn't make a failure last", async () => {
+  await withWorld({}, async (world) => {
+    world.host.put("bucket:/a", variant(1));
+    await world.restart({ catalogues: [world.host.catalogue("bucket:")] });
+    const { host, store, clock } = world;
+    host.fail("bucket:/a", "origin_error");
+    await assert.rejects(store.acquire("a"), { reason: "origin_error" });
+    await assert.rejects(store.acquire("a"), { reason: "origin_error" });
+    assert.equal(host.reads.length, 1);
+    clock.setBack(3_600_000);
+    host.fail("bucket:/a", null);
+    (await store.acquire("a")).release();
+  });
+});
