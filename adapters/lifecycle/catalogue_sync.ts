@@ -2,8 +2,8 @@ import type { AdapterCatalogue, ListedAdapter } from "../origin.ts";
 import type { Background } from "./background.ts";
 import type { Clock } from "../clock.ts";
 import type { Content, Target } from "./content.ts";
-import { AdapterEntry } from "./entry.ts";
-import { type OnAdapterEvent, removalOf } from "./events.ts";
+import { AdapterEntry, removalOf } from "./entry.ts";
+import type { OnAdapterEvent } from "./events.ts";
 import type { NameChange, Names } from "./names.ts";
 
 export interface CatalogueSyncOptions {
