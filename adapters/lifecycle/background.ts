@@ -86,7 +86,7 @@ export class Background {
     if (!entry.isPinned || entry.pin) return await this.#refresh(entry, signal);
     const { pins, onEvent } = this.#options;
     try {
-      await pins.pin(entry, signal);
+      await pins.restore(entry, signal);
     } catch (error) {
       signal.throwIfAborted();
       const code = error instanceof WeftError ? error.reason ?? error.code : "internal";

@@ -3,7 +3,7 @@ import type { Background } from "./background.ts";
 import type { Clock } from "../clock.ts";
 import type { Content, Target } from "./content.ts";
 import { AdapterEntry } from "./entry.ts";
-import type { OnAdapterEvent } from "./events.ts";
+import { type OnAdapterEvent, removalOf } from "./events.ts";
 import type { NameChange, Names } from "./names.ts";
 
 export interface CatalogueSyncOptions {
@@ -17,8 +17,8 @@ export interface CatalogueSyncOptions {
 /** Brings the names to what catalogues list. */
 export class CatalogueSync {
   readonly #options: CatalogueSyncOptions;
-  /** Told once each. */
-  readonly #toldProblems = new Set<string>();
+  /** The problems of each place's latest listing: told when they are new. */
+  readonly #problems = new Map<string, Set<string>>();
 
   constructor(options: CatalogueSyncOptions) {
     this.#options = options;
@@ -29,10 +29,11 @@ export class CatalogueSync {
     const { clock, onEvent, background } = this.#options;
     const startedAt = clock.now();
     const place = catalogue.location;
-    const listed = await catalogue.list(signal, (problem) => this.#tell(place, problem));
+    const problems = new Set<string>();
+    const listed = await catalogue.list(signal, (problem) => problems.add(problem));
     signal.throwIfAborted();
-    const { added, changed, removed } = this.#apply(place, listed);
-    const ms = clock.now() - startedAt;
+    const { added, changed, removed } = this.#apply({ place, listed, problems });
+    this.#tell(place, problems);
     onEvent({
       kind: "listed",
       place,
@@ -40,12 +41,12 @@ export class CatalogueSync {
       added: added.length,
       changed: changed.length,
       removed: removed.length,
-      ms,
+      ms: clock.now() - startedAt,
     });
     for (const entry of changed) background.keep(entry);
   }
 
-  #apply(place: string, listed: readonly ListedAdapter[]) {
+  #apply({ place, listed, problems }: Listing) {
     const { names } = this.#options;
     const added: AdapterEntry[] = [];
     const moves: { entry: AdapterEntry; change: NameChange }[] = [];
@@ -57,9 +58,9 @@ export class CatalogueSync {
         if (change) moves.push({ entry, change });
         if (compare(entry, item) || change) changed.push(entry);
       } else if (entry) {
-        const change = this.#meet(entry, place);
+        const change = this.#meet(entry, { place, problems });
         if (change) moves.push({ entry, change });
-      } else if (this.#isFree(item.name, place)) {
+      } else if (this.#isFree(item.name, problems)) {
         added.push(newEntry(item, place));
       }
     }
@@ -69,23 +70,24 @@ export class CatalogueSync {
     return { added, changed, removed };
   }
 
-  #isFree(name: string, place: string): boolean {
+  #isFree(name: string, problems: Set<string>): boolean {
     const { names, reservedNames } = this.#options;
     if (names.deletedFrom(name) !== null) return false;
     if (!reservedNames.has(name)) return true;
-    this.#tell(
-      place,
+    problems.add(
       `Adapter ${JSON.stringify(name)} is left out: the name means the base model or the router`,
     );
     return false;
   }
 
   /** A name that the API or the manifest holds stays theirs; two catalogues' is the first one's. */
-  #meet(entry: AdapterEntry, place: string): NameChange | null {
+  #meet(
+    entry: AdapterEntry,
+    { place, problems }: Pick<Listing, "place" | "problems">,
+  ): NameChange | null {
     if (entry.owner !== "catalogue" && entry.isCommitted && entry.place === null) return { place };
     if (entry.owner === "catalogue" && entry.place !== null) {
-      this.#tell(
-        place,
+      problems.add(
         `Adapter ${JSON.stringify(entry.name)} is left out: ${entry.place} lists the name too`,
       );
     }
@@ -100,20 +102,28 @@ export class CatalogueSync {
     const removed = vanished.filter(({ owner }) => owner === "catalogue");
     const others = vanished.filter(({ owner }) => owner !== "catalogue");
     names.commitAll(others.map((entry) => ({ entry, change: { place: null } })));
-    for (const entry of removed) {
-      const generation = entry.content?.generation ?? null;
-      names.remove(entry, { keepTombstone: false });
-      onEvent({ kind: "removed", name: entry.name, generation });
-    }
+    const events = removed.map((entry) => removalOf(entry));
+    names.removeAll(removed);
+    for (const event of events) onEvent(event);
     return removed;
   }
 
-  #tell(place: string, problem: string): void {
-    const key = `${place}\n${problem}`;
-    if (this.#toldProblems.has(key)) return;
-    this.#toldProblems.add(key);
-    this.#options.onEvent({ kind: "listing_problem", place, message: problem });
+  #tell(place: string, problems: Set<string>): void {
+    const known = this.#problems.get(place);
+    this.#problems.set(place, problems);
+    for (const message of problems) {
+      if (known?.has(message)) continue;
+      this.#options.onEvent({ kind: "listing_problem", place, message });
+    }
   }
+}
+
+/** One look at a catalogue. */
+interface Listing {
+  place: string;
+  listed: readonly ListedAdapter[];
+  /** What is left out, and why; `#apply` adds to it. */
+  problems: Set<string>;
 }
 
 /** Content whose origin was replaced by another: its version means nothing there. */
