@@ -1,5 +1,3 @@
-import type { AdapterEntry } from "./entry.ts";
-
 /** What the life cycle tells its owner, for logs. Nothing in it is secret. */
 export type AdapterEvent =
   | { kind: "fetch_started"; name: string; url: string }
@@ -41,7 +39,9 @@ export type AdapterEvent =
 export type OnAdapterEvent = (event: AdapterEvent) => void;
 
 /** To be made before the name goes, and told after. */
-export function removalOf({ name, content }: AdapterEntry): AdapterEvent {
+export function removalOf(
+  { name, content }: { name: string; content: { generation: string } | null },
+): AdapterEvent {
   return { kind: "removed", name, generation: content?.generation ?? null };
 }
 
