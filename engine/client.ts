@@ -154,7 +154,11 @@ export class EngineClient implements Engine {
     const hold = Promise.withResolvers<void>();
     this.#holds.set(id, hold);
     this.#send({ kind: "hold", id, generation });
-    const release = () => this.#send({ kind: "unhold", id });
+    let isReleased = false;
+    const release = () => {
+      if (!isReleased) this.#send({ kind: "unhold", id });
+      isReleased = true;
+    };
     const abort = () => {
       if (!this.#holds.delete(id)) return;
       release();

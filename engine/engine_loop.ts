@@ -19,8 +19,8 @@ export class EngineLoop {
   readonly #opened: OpenRunner;
   readonly #send: (message: FromWorker) => void;
   readonly #outcomes: Outcome[];
-  /** What became of holds: told after the statistics that show it. */
-  readonly #holds: FromWorker[];
+  /** Told after the statistics that show them. */
+  readonly #held: FromWorker[];
   #wake: (() => void) | null = null;
   #messages = 0;
   #closing = false;
@@ -32,14 +32,14 @@ export class EngineLoop {
       info: EngineInfo;
       send: (message: FromWorker) => void;
       outcomes: Outcome[];
-      holds: FromWorker[];
+      held: FromWorker[];
     },
   ) {
     this.#opened = opened;
     this.info = parts.info;
     this.#send = parts.send;
     this.#outcomes = parts.outcomes;
-    this.#holds = parts.holds;
+    this.#held = parts.held;
     opened.lost.then(({ message, reason }) => {
       this.#lost = new WeftError("device_lost", `The GPU device is lost (${reason}): ${message}`);
       this.#wake?.();
@@ -53,7 +53,7 @@ export class EngineLoop {
     const maxQueuedRequests = options.maxQueuedRequests ?? DEFAULT_QUEUED_REQUESTS;
     const maxQueuedTokens = options.maxQueuedTokens ?? DEFAULT_QUEUED_TOKENS;
     const outcomes: Outcome[] = [];
-    const holds: FromWorker[] = [];
+    const held: FromWorker[] = [];
     const opened = await openRunner({
       modelDirectory: options.modelDirectory,
       dtype: options.dtype ?? "auto",
@@ -64,7 +64,7 @@ export class EngineLoop {
     }, {
       emit: (id, event) => outcomes.push({ id, event }),
       fail: (id, error) => outcomes.push({ id, error: toErrorMessage(error) }),
-      held: (id, error) => holds.push({ kind: "held", id, error: error && toErrorMessage(error) }),
+      held: (id, error) => held.push({ kind: "held", id, error: error && toErrorMessage(error) }),
       requestAdapter: (question) => send({ kind: "need_adapter", question }),
       now: () => performance.now(),
     });
@@ -83,7 +83,7 @@ export class EngineLoop {
       maxQueuedRequests,
       maxQueuedTokens,
     };
-    return new EngineLoop(opened, { info, send, outcomes, holds });
+    return new EngineLoop(opened, { info, send, outcomes, held });
   }
 
   handle(message: Exclude<ToWorker, { kind: "start" }>): void {
@@ -114,7 +114,7 @@ export class EngineLoop {
         this.#closing = true;
     }
     // Refusals and ends need no step to be told.
-    if (this.#outcomes.length > 0 || this.#holds.length > 0) this.#report();
+    if (this.#outcomes.length + this.#held.length > 0) this.#report();
     this.#messages++;
     this.#wake?.();
   }
@@ -138,8 +138,7 @@ export class EngineLoop {
       const busy = await this.#opened.runner.step();
       this.#report();
       if (!busy && seen === this.#messages) await this.#nextMessage();
-      // Messages wait for a turn of the event loop; without one an abort would never be heard.
-      else await nextTurn();
+      else await hearMessages();
     }
   }
 
@@ -156,7 +155,7 @@ export class EngineLoop {
   /** After every pass, also one without outcomes: the statistics of an idle engine are news as well. */
   #report(): void {
     this.#send({ kind: "step", outcomes: this.#outcomes.splice(0), stats: this.#stats() });
-    for (const hold of this.#holds.splice(0)) this.#send(hold);
+    for (const message of this.#held.splice(0)) this.#send(message);
   }
 
   #stats(): EngineStats {
@@ -185,6 +184,14 @@ export class EngineLoop {
       return toErrorMessage(error);
     }
   }
+}
+
+/**
+ * Lets the messages in that came while this thread was busy. It looks for them in every 31st turn of
+ * the event loop (docs/PLATFORM.md): with a single turn between steps, an abort waits for ten.
+ */
+async function hearMessages(): Promise<void> {
+  for (let turn = 0; turn < 32; turn++) await nextTurn();
 }
 
 function nextTurn(): Promise<void> {

@@ -157,11 +157,14 @@ export class Exchange {
   #checkCoding(status: number, headers: Headers): void {
     const transfer = headers.get("transfer-encoding") ?? "chunked";
     if (transfer.toLowerCase() !== "chunked") {
-      throw this.#error("bad_response", `it answered with transfer-encoding "${transfer}"`);
+      throw this.#error("bad_response", `it answered with transfer-encoding "${cut(transfer)}"`);
     }
     const content = headers.get("content-encoding") ?? "identity";
     if (status >= 200 && status < 300 && content.toLowerCase() !== "identity") {
-      throw this.#error("bad_response", `it answered with content-encoding "${content}", unasked`);
+      throw this.#error(
+        "bad_response",
+        `it answered with content-encoding "${cut(content)}", unasked`,
+      );
     }
   }
 
@@ -226,6 +229,11 @@ export class Exchange {
   #error(reason: AdapterReason, why: string, cause?: unknown): WeftError {
     return adapterError(reason, `Cannot fetch ${describeUrl(this.#asked.url)}: ${why}`, { cause });
   }
+}
+
+/** What an origin says, short enough for a message. */
+function cut(text: string): string {
+  return text.length > 40 ? `${text.slice(0, 39)}…` : text;
 }
 
 function headersOf(message: IncomingMessage): Headers {

@@ -2,9 +2,12 @@ import type { AdapterCatalogue, ListedAdapter } from "../origin.ts";
 import type { Background } from "./background.ts";
 import type { Clock } from "../clock.ts";
 import type { Content, Target } from "./content.ts";
-import { AdapterEntry } from "./entry.ts";
+import { AdapterEntry, removalOf } from "./entry.ts";
 import type { OnAdapterEvent } from "./events.ts";
+import { ListingProblems } from "./listing_problems.ts";
 import type { NameChange, Names } from "./names.ts";
+
+type Report = (problem: string) => void;
 
 export interface CatalogueSyncOptions {
   names: Names;
@@ -17,11 +20,13 @@ export interface CatalogueSyncOptions {
 /** Brings the names to what catalogues list. */
 export class CatalogueSync {
   readonly #options: CatalogueSyncOptions;
-  /** Told once each. */
-  readonly #toldProblems = new Set<string>();
+  readonly #problems: ListingProblems;
 
   constructor(options: CatalogueSyncOptions) {
     this.#options = options;
+    this.#problems = new ListingProblems((place, message) =>
+      options.onEvent({ kind: "listing_problem", place, message })
+    );
   }
 
   /** @throws {WeftError} when the place can't be listed; then all stays as it was. */
@@ -29,10 +34,11 @@ export class CatalogueSync {
     const { clock, onEvent, background } = this.#options;
     const startedAt = clock.now();
     const place = catalogue.location;
-    const listed = await catalogue.list(signal, (problem) => this.#tell(place, problem));
-    signal.throwIfAborted();
-    const { added, changed, removed } = this.#apply(place, listed);
-    const ms = clock.now() - startedAt;
+    const problems = this.#problems.begin(place);
+    const { listed, added, changed, removed } = await this.#bring(catalogue, {
+      signal,
+      report: problems.report,
+    }).finally(problems.end);
     onEvent({
       kind: "listed",
       place,
@@ -40,12 +46,24 @@ export class CatalogueSync {
       added: added.length,
       changed: changed.length,
       removed: removed.length,
-      ms,
+      ms: clock.now() - startedAt,
     });
     for (const entry of changed) background.keep(entry);
   }
 
-  #apply(place: string, listed: readonly ListedAdapter[]) {
+  async #bring(
+    catalogue: AdapterCatalogue,
+    { signal, report }: { signal: AbortSignal; report: Report },
+  ) {
+    const listed = await catalogue.list(signal, report);
+    signal.throwIfAborted();
+    return { listed, ...this.#apply(catalogue.location, { listed, report }) };
+  }
+
+  #apply(
+    place: string,
+    { listed, report }: { listed: readonly ListedAdapter[]; report: Report },
+  ) {
     const { names } = this.#options;
     const added: AdapterEntry[] = [];
     const moves: { entry: AdapterEntry; change: NameChange }[] = [];
@@ -57,9 +75,9 @@ export class CatalogueSync {
         if (change) moves.push({ entry, change });
         if (compare(entry, item) || change) changed.push(entry);
       } else if (entry) {
-        const change = this.#meet(entry, place);
+        const change = this.#meet(entry, { place, report });
         if (change) moves.push({ entry, change });
-      } else if (this.#isFree(item.name, place)) {
+      } else if (this.#isFree(item.name, report)) {
         added.push(newEntry(item, place));
       }
     }
@@ -69,23 +87,24 @@ export class CatalogueSync {
     return { added, changed, removed };
   }
 
-  #isFree(name: string, place: string): boolean {
+  #isFree(name: string, report: Report): boolean {
     const { names, reservedNames } = this.#options;
     if (names.deletedFrom(name) !== null) return false;
     if (!reservedNames.has(name)) return true;
-    this.#tell(
-      place,
+    report(
       `Adapter ${JSON.stringify(name)} is left out: the name means the base model or the router`,
     );
     return false;
   }
 
   /** A name that the API or the manifest holds stays theirs; two catalogues' is the first one's. */
-  #meet(entry: AdapterEntry, place: string): NameChange | null {
+  #meet(
+    entry: AdapterEntry,
+    { place, report }: { place: string; report: Report },
+  ): NameChange | null {
     if (entry.owner !== "catalogue" && entry.isCommitted && entry.place === null) return { place };
     if (entry.owner === "catalogue" && entry.place !== null) {
-      this.#tell(
-        place,
+      report(
         `Adapter ${JSON.stringify(entry.name)} is left out: ${entry.place} lists the name too`,
       );
     }
@@ -100,19 +119,10 @@ export class CatalogueSync {
     const removed = vanished.filter(({ owner }) => owner === "catalogue");
     const others = vanished.filter(({ owner }) => owner !== "catalogue");
     names.commitAll(others.map((entry) => ({ entry, change: { place: null } })));
-    for (const entry of removed) {
-      const generation = entry.content?.generation ?? null;
-      names.remove(entry, { keepTombstone: false });
-      onEvent({ kind: "removed", name: entry.name, generation });
-    }
+    const events = removed.map((entry) => removalOf(entry));
+    names.removeAll(removed);
+    for (const event of events) onEvent(event);
     return removed;
-  }
-
-  #tell(place: string, problem: string): void {
-    const key = `${place}\n${problem}`;
-    if (this.#toldProblems.has(key)) return;
-    this.#toldProblems.add(key);
-    this.#options.onEvent({ kind: "listing_problem", place, message: problem });
   }
 }
 

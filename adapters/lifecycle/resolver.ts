@@ -145,8 +145,10 @@ export class Resolver {
   /** While a failure is fresh, it is the answer. */
   #rememberedError({ targetFailure }: AdapterEntry): Error | null {
     const now = this.#clock.now();
-    const isFresh = targetFailure !== null && now < (targetFailure.retryAt ?? 0);
-    return isFresh ? errorOf(targetFailure, now) : null;
+    if (targetFailure === null || targetFailure.retryAt === null) return null;
+    const { at, retryAt } = targetFailure;
+    // A clock that was set back must not make it last.
+    return at <= now && now < retryAt ? errorOf(targetFailure, now) : null;
   }
 
   /** Why the origin has nothing good; null as in #climb. */

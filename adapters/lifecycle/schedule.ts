@@ -114,7 +114,7 @@ export class Schedule {
     return turn.run(async () => {
       await this.#options.sync.sync(catalogue, signal);
       this.#noteListed(catalogue.location);
-    }, signal);
+    }, { signal });
   }
 
   async #repeat(

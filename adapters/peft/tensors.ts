@@ -7,6 +7,10 @@ import type { TargetModule } from "./targets.ts";
 
 /** PEFT's wrapper around the base; files saved from the bare modules lack it. */
 const PREFIX = "base_model.model.";
+/**
+ * Five times what 290 layers with all projections take. It is parsed in one go, on the thread that streams answers.
+ */
+export const MAX_WEIGHTS_HEADER_BYTES = 4_000_000;
 /** Elements to convert before other work on this thread gets a turn: about 2 ms. */
 const ELEMENTS_PER_TURN = 1 << 20;
 
@@ -53,6 +57,7 @@ function tensorsByName(bytes: Uint8Array): Map<string, TensorInfo> {
   const { tensors } = parseSafetensors(bytes, {
     code: "bad_adapter",
     label: "adapter_model.safetensors",
+    maxHeaderBytes: MAX_WEIGHTS_HEADER_BYTES,
   });
   const byName = new Map<string, TensorInfo>();
   for (const tensor of tensors.values()) {

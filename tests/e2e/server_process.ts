@@ -13,6 +13,8 @@ export interface ServerOptions {
   flags?: readonly string[];
   /** Its `--state-dir`, which then outlives it; without, it has one of its own that doesn't. */
   stateDir?: string;
+  /** The hosts it may connect to and listen on; all but metadata addresses unless told. */
+  allowNet?: string;
   /** Variables beside those of `deno task start`. */
   env?: Readonly<Record<string, string>>;
   /** What the client sends as its key. */
@@ -29,10 +31,10 @@ export class ServerProcess {
   stdout = "";
   stderr = "";
 
-  constructor({ flags = [], stateDir, env = {} }: Omit<ServerOptions, "apiKey">) {
+  constructor({ flags = [], stateDir, allowNet, env = {} }: Omit<ServerOptions, "apiKey">) {
     this.#ownStateDir = stateDir === undefined ? Deno.makeTempDirSync() : null;
     const state = stateDir ?? this.#ownStateDir!;
-    const command = startCommand(state);
+    const command = startCommand({ stateDir: state, allowNet });
     this.#child = new Deno.Command(Deno.execPath(), {
       args: [...command.args, "--state-dir", state, ...flags],
       env: { ...command.env, ...env },
@@ -229,16 +231,19 @@ export function pause(ms: number): Promise<void> {
 }
 
 /** `deno task start`'s variables and arguments, with `stateDir` as the one place to write to. */
-function startCommand(stateDir: string): { env: Record<string, string>; args: string[] } {
+function startCommand(
+  { stateDir, allowNet }: { stateDir: string; allowNet?: string },
+): { env: Record<string, string>; args: string[] } {
   const { tasks } = JSON.parse(Deno.readTextFileSync("deno.json"));
   const words: string[] = tasks.start.command.split(" ");
   const program = words.indexOf("deno");
   assert.ok(program >= 0, "the start task runs deno");
   return {
     env: Object.fromEntries(words.slice(0, program).map((word) => word.split("=", 2))),
-    args: words.slice(program + 1).map((word) =>
-      word.startsWith("--allow-write=") ? `--allow-write=${stateDir}` : word
-    ),
+    args: words.slice(program + 1).map((word) => {
+      if (word.startsWith("--allow-write=")) return `--allow-write=${stateDir}`;
+      return word === "--allow-net" && allowNet !== undefined ? `${word}=${allowNet}` : word;
+    }),
   };
 }
 
