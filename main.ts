@@ -41,6 +41,7 @@ async function run(config: Config): Promise<number> {
   const tokenizing = loadTokenizer(modelDirectory);
   // Awaited later; should the engine fail first, this one's failure is not the news.
   tokenizing.catch(() => {});
+  const store = Promise.withResolvers<AdapterStore>();
   const engine = await startEngine({
     modelDirectory,
     dtype: config.dtype,
@@ -52,12 +53,18 @@ async function run(config: Config): Promise<number> {
     maxLoraRank: config.maxLoraRank ?? undefined,
     maxQueuedRequests: config.maxQueuedRequests,
     maxQueuedTokens: config.maxQueuedTokens,
-    // Called only by requests and pins, and so only once there is a store.
-    loadAdapter: (generation) => adapters.weightsOf(generation),
+    // The store needs the engine's model, and may pin adapters while it opens.
+    loadAdapter: async (generation) => (await store.promise).weightsOf(generation),
     onProgress: ({ loadedBytes, totalBytes }) => loading(loadedBytes, totalBytes),
+    endsWithProcess: true,
   });
+  await using parts = new AsyncDisposableStack();
+  parts.defer(() => engine.close());
   const adapters = await openStore(config, { engine, world, logger });
+  parts.defer(() => adapters.close());
+  store.resolve(adapters);
   const tokenizer = await tokenizing;
+  parts.defer(() => tokenizer.close());
   const lifecycle = new Lifecycle();
   const clock = {
     now: () => performance.now(),
@@ -89,7 +96,7 @@ async function run(config: Config): Promise<number> {
     logger,
     clock,
   });
-  const code = await serve({
+  return await serve({
     fetch: (request, connection) => app.fetch(request, connection),
     engine,
     lifecycle,
@@ -107,10 +114,6 @@ async function run(config: Config): Promise<number> {
         locked: config.apiKeys.length > 0,
       })),
   });
-  tokenizer.close();
-  await adapters.close();
-  await engine.close({ keepThread: true });
-  return code;
 }
 
 function openWorld(config: Config, logger: Logger): Promise<AdapterWorld> {
@@ -150,7 +153,7 @@ function openStore(
     dtype: engine.info.dtype,
     maxBytes: config.adapterMemoryBytes,
     gpu: {
-      has: (generation) => engine.stats().residentAdapters.includes(generation),
+      has: residencyOf(engine),
       hold: (generation, signal) => engine.holdAdapter(generation, signal),
     },
     reservedNames: [config.servedModelName, "auto"],
@@ -158,6 +161,20 @@ function openStore(
     refreshMs: config.adapterRefreshSeconds * 1000,
     onEvent: adapterLog(logger),
   });
+}
+
+/** Whether a generation is on the GPU: asked for each of thousands of names, so that the engine's list becomes a set. */
+function residencyOf(engine: Engine): (generation: string) => boolean {
+  let known: readonly string[] = [];
+  let resident = new Set<string>();
+  return (generation) => {
+    const { residentAdapters } = engine.stats();
+    if (residentAdapters !== known) {
+      known = residentAdapters;
+      resident = new Set(known);
+    }
+    return resident.has(generation);
+  };
 }
 
 /** On the terminal where there is one, else in the log. */

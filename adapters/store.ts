@@ -1,6 +1,12 @@
 import type { AdapterWeights } from "../engine/core/adapter_weights.ts";
 import { WeftError } from "../engine/core/errors.ts";
-import { type AdapterEntry, describeEntry, stateOf, unknownAdapter } from "./lifecycle/entry.ts";
+import {
+  type AdapterEntry,
+  describeEntry,
+  removalOf,
+  stateOf,
+  unknownAdapter,
+} from "./lifecycle/entry.ts";
 import { Leases } from "./lifecycle/leases.ts";
 import { assemble, type Parts } from "./lifecycle/parts.ts";
 import { restoreNames } from "./lifecycle/restore.ts";
@@ -96,12 +102,12 @@ export class AdapterStore {
   delete(name: string): void {
     this.#refuseManaged(name);
     const entry = this.#entryOf(name);
-    const generation = entry.content?.generation ?? null;
+    const removal = removalOf(entry);
     this.#parts.names.remove(entry, {
       keepTombstone: true,
       beforeGone: () => this.#parts.puts.interrupt(entry),
     });
-    this.#parts.onEvent({ kind: "removed", name, generation });
+    this.#parts.onEvent(removal);
   }
 
   /** Brings a name's content to every tier and keeps it there. @throws {WeftError} as `acquire`. */

@@ -36,6 +36,6 @@ export interface AdapterStoreOptions {
   /** How long opening waits for places that were never listed before; 10 s unless told. */
   firstListingMs?: number;
   clock?: Clock;
-  /** For logs. Must not throw. */
+  /** For logs. What it throws is dropped. */
   onEvent?: OnAdapterEvent;
 }

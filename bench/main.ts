@@ -1,9 +1,10 @@
 /** `deno task bench [name…]`: prints this machine's figures. Without a name, all of them. */
 import { printFigures } from "./measure.ts";
+import { benchAdapters } from "./adapters/mod.ts";
 import { benchDemo } from "./demo/mod.ts";
 import { benchPlatform } from "./platform/mod.ts";
 
-const BENCHES = { platform: benchPlatform, demo: benchDemo };
+const BENCHES = { platform: benchPlatform, demo: benchDemo, adapters: benchAdapters };
 
 function isBench(name: string): name is keyof typeof BENCHES {
   return Object.hasOwn(BENCHES, name);

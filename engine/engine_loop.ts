@@ -19,6 +19,8 @@ export class EngineLoop {
   readonly #opened: OpenRunner;
   readonly #send: (message: FromWorker) => void;
   readonly #outcomes: Outcome[];
+  /** Told after the statistics that show them. */
+  readonly #held: FromWorker[];
   #wake: (() => void) | null = null;
   #messages = 0;
   #closing = false;
@@ -26,12 +28,18 @@ export class EngineLoop {
 
   private constructor(
     opened: OpenRunner,
-    parts: { info: EngineInfo; send: (message: FromWorker) => void; outcomes: Outcome[] },
+    parts: {
+      info: EngineInfo;
+      send: (message: FromWorker) => void;
+      outcomes: Outcome[];
+      held: FromWorker[];
+    },
   ) {
     this.#opened = opened;
     this.info = parts.info;
     this.#send = parts.send;
     this.#outcomes = parts.outcomes;
+    this.#held = parts.held;
     opened.lost.then(({ message, reason }) => {
       this.#lost = new WeftError("device_lost", `The GPU device is lost (${reason}): ${message}`);
       this.#wake?.();
@@ -45,6 +53,7 @@ export class EngineLoop {
     const maxQueuedRequests = options.maxQueuedRequests ?? DEFAULT_QUEUED_REQUESTS;
     const maxQueuedTokens = options.maxQueuedTokens ?? DEFAULT_QUEUED_TOKENS;
     const outcomes: Outcome[] = [];
+    const held: FromWorker[] = [];
     const opened = await openRunner({
       modelDirectory: options.modelDirectory,
       dtype: options.dtype ?? "auto",
@@ -55,7 +64,7 @@ export class EngineLoop {
     }, {
       emit: (id, event) => outcomes.push({ id, event }),
       fail: (id, error) => outcomes.push({ id, error: toErrorMessage(error) }),
-      held: (id, error) => send({ kind: "held", id, error: error && toErrorMessage(error) }),
+      held: (id, error) => held.push({ kind: "held", id, error: error && toErrorMessage(error) }),
       requestAdapter: (question) => send({ kind: "need_adapter", question }),
       now: () => performance.now(),
     });
@@ -74,7 +83,7 @@ export class EngineLoop {
       maxQueuedRequests,
       maxQueuedTokens,
     };
-    return new EngineLoop(opened, { info, send, outcomes });
+    return new EngineLoop(opened, { info, send, outcomes, held });
   }
 
   handle(message: Exclude<ToWorker, { kind: "start" }>): void {
@@ -105,7 +114,7 @@ export class EngineLoop {
         this.#closing = true;
     }
     // Refusals and ends need no step to be told.
-    if (this.#outcomes.length > 0) this.#report();
+    if (this.#outcomes.length + this.#held.length > 0) this.#report();
     this.#messages++;
     this.#wake?.();
   }
@@ -129,8 +138,7 @@ export class EngineLoop {
       const busy = await this.#opened.runner.step();
       this.#report();
       if (!busy && seen === this.#messages) await this.#nextMessage();
-      // Messages wait for a turn of the event loop; without one an abort would never be heard.
-      else await nextTurn();
+      else await hearMessages();
     }
   }
 
@@ -147,6 +155,7 @@ export class EngineLoop {
   /** After every pass, also one without outcomes: the statistics of an idle engine are news as well. */
   #report(): void {
     this.#send({ kind: "step", outcomes: this.#outcomes.splice(0), stats: this.#stats() });
+    for (const message of this.#held.splice(0)) this.#send(message);
   }
 
   #stats(): EngineStats {
@@ -175,6 +184,14 @@ export class EngineLoop {
       return toErrorMessage(error);
     }
   }
+}
+
+/**
+ * Lets the messages in that came while this thread was busy. It looks for them in every 31st turn of
+ * the event loop (docs/PLATFORM.md): with a single turn between steps, an abort waits for ten.
+ */
+async function hearMessages(): Promise<void> {
+  for (let turn = 0; turn < 32; turn++) await nextTurn();
 }
 
 function nextTurn(): Promise<void> {

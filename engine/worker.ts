@@ -17,6 +17,7 @@ scope.onmessage = async ({ data }: MessageEvent<ToWorker>) => {
       loop = await EngineLoop.open(data.options, send);
       send({ kind: "ready", info: loop.info });
       await loop.run();
+      // The client ends this thread, or leaves it to the end of the process.
       send({ kind: "closed" });
     } else if (loop) {
       loop.handle(data);

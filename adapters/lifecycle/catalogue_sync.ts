@@ -2,7 +2,7 @@ import type { AdapterCatalogue, ListedAdapter } from "../origin.ts";
 import type { Background } from "./background.ts";
 import type { Clock } from "../clock.ts";
 import type { Content, Target } from "./content.ts";
-import { AdapterEntry } from "./entry.ts";
+import { AdapterEntry, removalOf } from "./entry.ts";
 import type { OnAdapterEvent } from "./events.ts";
 import { ListingProblems } from "./listing_problems.ts";
 import type { NameChange, Names } from "./names.ts";
@@ -39,7 +39,6 @@ export class CatalogueSync {
       signal,
       report: problems.report,
     }).finally(problems.end);
-    const ms = clock.now() - startedAt;
     onEvent({
       kind: "listed",
       place,
@@ -47,7 +46,7 @@ export class CatalogueSync {
       added: added.length,
       changed: changed.length,
       removed: removed.length,
-      ms,
+      ms: clock.now() - startedAt,
     });
     for (const entry of changed) background.keep(entry);
   }
@@ -120,11 +119,9 @@ export class CatalogueSync {
     const removed = vanished.filter(({ owner }) => owner === "catalogue");
     const others = vanished.filter(({ owner }) => owner !== "catalogue");
     names.commitAll(others.map((entry) => ({ entry, change: { place: null } })));
-    for (const entry of removed) {
-      const generation = entry.content?.generation ?? null;
-      names.remove(entry, { keepTombstone: false });
-      onEvent({ kind: "removed", name: entry.name, generation });
-    }
+    const events = removed.map((entry) => removalOf(entry));
+    names.removeAll(removed);
+    for (const event of events) onEvent(event);
     return removed;
   }
 }

@@ -37,3 +37,14 @@ export type AdapterEvent =
   | { kind: "disk_failed"; generation: string; message: string };
 
 export type OnAdapterEvent = (event: AdapterEvent) => void;
+
+/** A listener by which nothing fails: what it is told of has happened, and a log that is broken can't undo it. */
+export function guarded(onEvent: OnAdapterEvent): OnAdapterEvent {
+  return (event) => {
+    try {
+      onEvent(event);
+    } catch {
+      // There is nobody left to tell.
+    }
+  };
+}

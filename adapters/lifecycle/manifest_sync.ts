@@ -3,7 +3,7 @@ import { diffManifest, type Manifest, type NamedManifestAdapter } from "../regis
 import type { Background } from "./background.ts";
 import { withoutVersion } from "./catalogue_sync.ts";
 import { meets, type Target } from "./content.ts";
-import { AdapterEntry } from "./entry.ts";
+import { AdapterEntry, removalOf } from "./entry.ts";
 import type { OnAdapterEvent } from "./events.ts";
 import type { NameChange, Names } from "./names.ts";
 import { sourceOf } from "./refused_source.ts";
@@ -30,7 +30,7 @@ export class ManifestSync {
   }
 
   apply(manifest: Manifest): void {
-    const { names, background } = this.#options;
+    const { names, background, onEvent } = this.#options;
     const diff = diffManifest(names.rows(), manifest);
     const added = this.#allowed(diff.add).map((adapter) => this.#newEntry(adapter));
     const changes = this.#allowed(diff.change).flatMap((adapter) => {
@@ -43,7 +43,10 @@ export class ManifestSync {
     names.add(added);
     names.commitAll(changes);
     for (const { entry } of changes) afterChange(entry);
-    for (const name of diff.remove) this.#remove(name);
+    const removed = diff.remove.flatMap((name) => names.get(name) ?? []);
+    const events = removed.map((entry) => removalOf(entry));
+    names.removeAll(removed);
+    for (const event of events) onEvent(event);
     for (const entry of [...added, ...changes.map(({ entry }) => entry)]) background.keep(entry);
   }
 
@@ -79,15 +82,6 @@ export class ManifestSync {
 
   #targetOf({ url, sha256 }: NamedManifestAdapter): Target {
     return { url, source: sourceOf(this.#options.origins, url), requiredSha256: sha256 };
-  }
-
-  #remove(name: string): void {
-    const { names, onEvent } = this.#options;
-    const entry = names.get(name);
-    if (!entry) return;
-    const generation = entry.content?.generation ?? null;
-    names.remove(entry, { keepTombstone: false });
-    onEvent({ kind: "removed", name, generation });
   }
 
   #tell(message: string): void {

@@ -67,7 +67,6 @@ export class Names {
 
   /** The same for many at once. */
   commitAll(changes: readonly { entry: AdapterEntry; change: NameChange }[]): void {
-    if (changes.length === 0) return;
     this.#write((registry) =>
       registry.putAll(changes.map(({ entry, change }) => rowOf(entry, change)))
     );
@@ -83,16 +82,14 @@ export class Names {
     if (place !== null) {
       this.#write((registry) => registry.put(tombstoneOf(entry)));
       this.#tombstones.set(entry.name, place);
-    } else if (entry.isNamed && !this.#tombstones.has(entry.name)) {
-      this.#write((registry) => registry.remove(entry.name));
-    }
-    if (this.#entries.get(entry.name) === entry) this.#entries.delete(entry.name);
-    beforeGone?.();
-    entry.remove();
-    entry.replacePin(null);
-    const { content } = entry;
-    entry.content = null;
-    if (content) this.#tiers.unrefer(content.generation);
+    } else this.#forget([entry]);
+    this.#end(entry, beforeGone);
+  }
+
+  /** The same for many that are not listed any more. */
+  removeAll(entries: readonly AdapterEntry[]): void {
+    this.#forget(entries);
+    for (const entry of entries) this.#end(entry);
   }
 
   /** Takes a row of the registry up again. */
@@ -127,6 +124,23 @@ export class Names {
         reason,
       });
     }
+  }
+
+  /** In the registry; a tombstone there is not the entry's. */
+  #forget(entries: readonly AdapterEntry[]): void {
+    const names = entries.filter(({ isNamed }) => isNamed).map(({ name }) => name)
+      .filter((name) => !this.#tombstones.has(name));
+    this.#write((registry) => registry.removeAll(names));
+  }
+
+  #end(entry: AdapterEntry, beforeGone?: () => void): void {
+    if (this.#entries.get(entry.name) === entry) this.#entries.delete(entry.name);
+    beforeGone?.();
+    entry.remove();
+    entry.replacePin(null);
+    const { content } = entry;
+    entry.content = null;
+    if (content) this.#tiers.unrefer(content.generation);
   }
 
   #apply(entry: AdapterEntry, change: NameChange): void {

@@ -7,6 +7,7 @@ import { ContentCheck } from "./content_check.ts";
 import { ContentLoader } from "./content_loader.ts";
 import { Counters } from "./counters.ts";
 import type { AdapterEntry } from "./entry.ts";
+import { guarded } from "./events.ts";
 import { ManifestSync } from "./manifest_sync.ts";
 import { Names } from "./names.ts";
 import { Pins } from "./pins.ts";
@@ -24,7 +25,8 @@ export type Parts = ReturnType<typeof assemble>;
 export function assemble(options: AdapterStoreOptions, closing: AbortSignal) {
   const { model, maxRank, dtype = "f32", origins, registry, disk, gpu } = options;
   const { maxConcurrentFetches = 4, maxConcurrentLoads = 2, firstListingMs = 10_000 } = options;
-  const { catalogues = [], manifest, refreshMs, clock = systemClock, onEvent = () => {} } = options;
+  const { catalogues = [], manifest, refreshMs, clock = systemClock } = options;
+  const onEvent = guarded(options.onEvent ?? (() => {}));
   const reservedNames = new Set(options.reservedNames);
   const memory = new AdapterMemory(options.maxBytes);
   const counters = new Counters();

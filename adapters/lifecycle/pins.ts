@@ -28,12 +28,12 @@ export class Pins {
 
   /** @throws {WeftError} why its content can't be had, or stay. What `signal` holds when it aborts. */
   async pin(entry: AdapterEntry, signal: AbortSignal): Promise<void> {
-    this.#underWay++;
-    try {
-      while (!await this.#tryToPin(entry, signal));
-    } finally {
-      this.#underWay--;
-    }
+    await this.#pinWhile(() => true, { entry, signal });
+  }
+
+  /** The same for a name that is to be pinned already; should it be unpinned meanwhile, it stays so. @throws As `pin`. */
+  async restore(entry: AdapterEntry, signal: AbortSignal): Promise<void> {
+    await this.#pinWhile(() => entry.isPinned, { entry, signal });
   }
 
   /** @throws {WeftError} `adapter_not_found` while the name stands for nothing. */
@@ -43,14 +43,23 @@ export class Pins {
     entry.replacePin(null);
   }
 
-  /** False when the name moved meanwhile. */
-  async #tryToPin(entry: AdapterEntry, signal: AbortSignal): Promise<boolean> {
+  async #pinWhile(isWanted: () => boolean, pinning: Pinning): Promise<void> {
+    this.#underWay++;
+    try {
+      while (isWanted() && !await this.#tryToPin(isWanted, pinning));
+    } finally {
+      this.#underWay--;
+    }
+  }
+
+  /** False when the name moved meanwhile, or is not to be pinned any more. */
+  async #tryToPin(isWanted: () => boolean, { entry, signal }: Pinning): Promise<boolean> {
     const { hold } = await this.#resolver.find(entry, signal);
     const { generation } = hold;
     const pin = await this.#tiers.pin(hold, signal).finally(() => hold.release());
     try {
       entry.gone.throwIfAborted();
-      if (entry.content?.generation !== generation) {
+      if (!isWanted() || entry.content?.generation !== generation) {
         pin.release();
         return false;
       }
@@ -62,4 +71,9 @@ export class Pins {
     entry.replacePin(pin);
     return true;
   }
+}
+
+interface Pinning {
+  entry: AdapterEntry;
+  signal: AbortSignal;
 }

@@ -11,5 +11,5 @@ export type DiskTier =
 
 export type NameRegistry = Pick<
   Registry,
-  "rows" | "put" | "putAll" | "remove" | "setting" | "setSetting"
+  "rows" | "put" | "putAll" | "remove" | "removeAll" | "setting" | "setSetting"
 >;

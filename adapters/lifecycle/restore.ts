@@ -23,11 +23,11 @@ export interface RestoreOptions {
 export function restoreNames(
   { registry, names, tiers, origins, ...configured }: RestoreOptions,
 ): void {
-  for (const row of registry.rows()) {
-    if (isForgotten(row, configured)) {
-      registry.remove(row.name);
-      continue;
-    }
+  const rows = registry.rows();
+  const forgotten = new Set(rows.filter((row) => isForgotten(row, configured)));
+  registry.removeAll([...forgotten].map(({ name }) => name));
+  for (const row of rows) {
+    if (forgotten.has(row)) continue;
     const entry = names.restore(row, (row) => entryOf(row, origins));
     const generation = entry?.content?.generation;
     if (!entry?.isPinned || generation === undefined) continue;

@@ -69,16 +69,17 @@ export class Registry implements Disposable {
   /** Puts all rows or none. */
   putAll(rows: Iterable<RegistryRow>): void {
     const records = Array.from(rows, toRecord);
-    this.#do("write", () => {
-      inTransaction(this.#db, () => {
-        for (const record of records) this.#statements.put.run(record);
-      });
-    });
+    this.#all(records, (record) => this.#statements.put.run(record));
   }
 
   /** Forgets a name; one that isn't there is no error. */
   remove(name: string): void {
     this.#do("write", () => this.#statements.remove.run(name));
+  }
+
+  /** Forgets all names or none. */
+  removeAll(names: Iterable<string>): void {
+    this.#all([...names], (name) => this.#statements.remove.run(name));
   }
 
   setting(key: string): string | null {
@@ -103,6 +104,12 @@ export class Registry implements Disposable {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  /** In one transaction: each has to wait for the disk. */
+  #all<T>(items: readonly T[], write: (item: T) => void): void {
+    if (items.length === 0) return;
+    this.#do("write", () => inTransaction(this.#db, () => items.forEach((item) => write(item))));
   }
 
   #do<T>(verb: "read" | "write", work: () => T): T {

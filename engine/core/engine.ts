@@ -88,11 +88,6 @@ export interface Engine {
   checkIntegrity(): Promise<void>;
   /** Resolves with the reason once the device or worker is gone; never rejects. */
   readonly lost: Promise<Error>;
-  /**
-   * What still runs ends with an error. An engine that does not answer in time is terminated.
-   *
-   * `keepThread` is for a process that exits next: the idle thread ends with it. Ended before, it would unload
-   * the GPU's driver while the process runs that driver's exit handlers (docs/PLATFORM.md, "Leaving").
-   */
-  close(options?: { keepThread?: boolean }): Promise<void>;
+  /** What still runs ends with an error. An engine that does not answer in time is terminated. */
+  close(): Promise<void>;
 }

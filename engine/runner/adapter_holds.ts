@@ -58,7 +58,7 @@ export class AdapterHolds {
     return false;
   }
 
-  /** Ends all holds of a generation. */
+  /** Ends all holds of a generation, also those of one that was here, was displaced and cannot come back. */
   fail(generation: string, error: WeftError): void {
     for (const [id, hold] of this.#holds) {
       if (hold.generation !== generation) continue;

@@ -107,7 +107,6 @@ export class AdapterUploads {
   keep(isWanted: (generation: string) => boolean): void {
     for (const [generation, upload] of this.#uploads) {
       if (isWanted(generation) && !this.#pool.has(generation)) continue;
-      upload.header = null;
       upload.inHand.clear();
       upload.stale = new Set(upload.asked);
       if (upload.asked.size === 0) this.#uploads.delete(generation);

@@ -31,7 +31,9 @@ Deno.test("the openai client against the demo model", async (t) => {
       const other: Json = await ask(server, { logprobs: true });
       assert.deepEqual(mixed.choices, named.choices);
       assert.notDeepEqual(other.choices, named.choices);
-      assert.deepEqual(mixed.weft.adapters, named.weft.adapters);
+      const [{ cache: first, ...applied }] = named.weft.adapters;
+      assert.deepEqual(mixed.weft.adapters, [{ ...applied, cache: "gpu" }]);
+      assert.equal(first, "origin", "nobody asked for it before");
       assert.match(named.weft.adapters[0].generation, /^[0-9a-f]{64}$/);
       assert.deepEqual(other.weft.adapters, []);
     });

@@ -13,7 +13,7 @@ export interface ServerOptions {
   flags?: readonly string[];
   /** Its `--state-dir`, which then outlives it; without, it has one of its own that doesn't. */
   stateDir?: string;
-  /** What it may connect to and listen on, as `--allow-net` takes it: whatever it is brought to try. Everything, without. */
+  /** The hosts it may connect to and listen on; all but metadata addresses unless told. */
   allowNet?: string;
   /** Variables beside those of `deno task start`. */
   env?: Readonly<Record<string, string>>;
@@ -34,7 +34,7 @@ export class ServerProcess {
   constructor({ flags = [], stateDir, allowNet, env = {} }: Omit<ServerOptions, "apiKey">) {
     this.#ownStateDir = stateDir === undefined ? Deno.makeTempDirSync() : null;
     const state = stateDir ?? this.#ownStateDir!;
-    const command = startCommand(state, allowNet);
+    const command = startCommand({ stateDir: state, allowNet });
     this.#child = new Deno.Command(Deno.execPath(), {
       args: [...command.args, "--state-dir", state, ...flags],
       env: { ...command.env, ...env },
@@ -240,8 +240,7 @@ export async function rssMib({ process }: Pick<TestServer, "process">): Promise<
 
 /** `deno task start`'s variables and arguments, with `stateDir` as the one place to write to. */
 function startCommand(
-  stateDir: string,
-  allowNet?: string,
+  { stateDir, allowNet }: { stateDir: string; allowNet?: string },
 ): { env: Record<string, string>; args: string[] } {
   const { tasks } = JSON.parse(Deno.readTextFileSync("deno.json"));
   const words: string[] = tasks.start.command.split(" ");
@@ -252,7 +251,7 @@ function startCommand(
     env: Object.fromEntries(words.slice(0, program).map((word) => word.split("=", 2))),
     args: words.slice(program + 1).map((word) => {
       if (word.startsWith("--allow-write=")) return `--allow-write=${stateDir}`;
-      return word === "--allow-net" && allowNet !== undefined ? `--allow-net=${allowNet}` : word;
+      return word === "--allow-net" && allowNet !== undefined ? `${word}=${allowNet}` : word;
     }),
   };
 }

@@ -60,14 +60,18 @@ function tokensOf(events: readonly TokenEvent[]): number[] {
   );
 }
 
+async function until(holds: () => boolean): Promise<void> {
+  const deadline = performance.now() + 5000;
+  while (!holds()) {
+    assert.ok(performance.now() < deadline, `it did not happen in time: ${holds}`);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
+
 /** Waits until the engine says that nothing runs or waits, and its books balance. */
 async function assertRests(engine: Engine): Promise<void> {
   await engine.checkIntegrity();
-  const deadline = performance.now() + 5000;
-  while (engine.stats().running + engine.stats().waiting > 0) {
-    assert.ok(performance.now() < deadline, "the engine does not come to rest");
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
+  await until(() => engine.stats().running + engine.stats().waiting === 0);
   const { kvUsage, waitingTokens, pinnedAdapters } = engine.stats();
   assert.deepEqual({ kvUsage, waitingTokens, pinnedAdapters }, {
     kvUsage: 0,
@@ -243,6 +247,57 @@ Deno.test("closing ends what still runs with an error, and refuses what comes la
   await engine.close();
 });
 
+Deno.test("a held adapter is on the GPU once the hold resolves, and goes with the others after it", async () => {
+  await withEngine(async (engine, { adapters, rows }) => {
+    const [first, second] = adapters.keys();
+    const hold = await engine.holdAdapter(first);
+    await until(() => engine.stats().heldAdapters.includes(first));
+    const { residentAdapters, adapterBytes, adapterLoads } = engine.stats();
+    assert.deepEqual({ residentAdapters, adapterLoads }, {
+      residentAdapters: [first],
+      adapterLoads: 1,
+    });
+    assert.ok(adapterBytes > 0);
+    await assert.rejects(engine.holdAdapter("missing"), { code: "bad_adapter" });
+    await assert.rejects(engine.holdAdapter(second), { reason: "gpu_full" });
+    for (const { prompt, mixture, greedy } of rows.filter(({ mixture }) => mixture.length < 2)) {
+      const asked = request({ promptTokens: prompt, mixture, maxTokens: 8 });
+      const events = await collect(engine.generate(asked, NEVER));
+      assert.deepEqual(tokensOf(events), greedy.slice(0, 8));
+    }
+    const { adapterMisses, adapterHits } = engine.stats();
+    assert.ok(adapterMisses > 0);
+    const mixture = [{ generation: first, weight: 1 }];
+    await collect(engine.generate(request({ mixture }), NEVER));
+    assert.equal(engine.stats().adapterHits, adapterHits + 1);
+    assert.equal(engine.stats().adapterMisses, adapterMisses);
+    hold.release();
+    hold.release();
+    await until(() => engine.stats().heldAdapters.length === 0);
+    await assertRests(engine);
+  }, { maxAdapters: 2 });
+});
+
+Deno.test("closing rejects a hold that waits for its adapter", async () => {
+  const { base } = await readLoraFixture();
+  const loadAdapter = () => new Promise<never>(() => {});
+  const engine = await startEngine({
+    modelDirectory: base,
+    dtype: "f32",
+    maxBatch: 2,
+    loadAdapter,
+  });
+  const controller = new AbortController();
+  const aborted = assert.rejects(engine.holdAdapter("a", controller.signal), {
+    name: "AbortError",
+  });
+  controller.abort();
+  await aborted;
+  const hold = assert.rejects(engine.holdAdapter("a"), { code: "unavailable" });
+  await engine.close();
+  await hold;
+});
+
 Deno.test("a model that is not there fails the start with its path", async () => {
   await assert.rejects(
     startEngine({
@@ -268,4 +323,26 @@ Deno.test("a context beyond the model's fails the start as unsupported", async (
     }),
     { code: "unsupported", message: /513 tokens: the model has 512 positions/ },
   );
+});
+
+Deno.test("a hold that resolved shows in the statistics, whatever runs; what can't come rejects", async () => {
+  await withEngine(async (engine, { adapters }) => {
+    const [generation] = adapters.keys();
+    const ended = new AbortController();
+    const running = collect(engine.generate(request({ maxTokens: 200 }), ended.signal));
+    const hold = await engine.holdAdapter(generation);
+    assert.deepEqual(engine.stats().residentAdapters, [generation]);
+    assert.deepEqual(engine.stats().heldAdapters, [generation]);
+    // Once more, now that it is there.
+    (await engine.holdAdapter(generation)).release();
+    assert.deepEqual(engine.stats().heldAdapters, [generation]);
+    await assert.rejects(engine.holdAdapter("missing"), { code: "bad_adapter" });
+    await assert.rejects(engine.holdAdapter(generation, AbortSignal.abort()), DOMException);
+    ended.abort();
+    await running;
+    hold.release();
+    await engine.checkIntegrity();
+    await collect(engine.generate(request({ maxTokens: 1 }), NEVER));
+    assert.deepEqual(engine.stats().heldAdapters, []);
+  });
 });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { EngineClient, type WorkerPort } from "../../engine/client.ts";
+import { type ClientHooks, EngineClient, type WorkerPort } from "../../engine/client.ts";
 import type { EngineInfo } from "../../engine/core/engine.ts";
 import type { GenerateRequest } from "../../engine/core/generation.ts";
 import type { FromWorker, Outcome, ToWorker } from "../../engine/protocol.ts";
@@ -44,9 +44,10 @@ const REQUEST: GenerateRequest = {
   pauseTokens: [],
 };
 
-async function start() {
+async function start(hooks: Partial<ClientHooks> = {}) {
   const worker = new StandIn();
-  const engine = new EngineClient(worker, { loadAdapter: () => new Promise(() => {}) });
+  const loadAdapter = () => new Promise<never>(() => {});
+  const engine = new EngineClient(worker, { loadAdapter, ...hooks });
   await engine.start({ modelDirectory: "unused" });
   return { worker, engine };
 }
@@ -119,14 +120,12 @@ Deno.test("an ordinary close is no loss", async () => {
   assert.equal(lost, false);
 });
 
-Deno.test("a process that exits next keeps the engine's thread; otherwise it ends", async () => {
-  for (const keepThread of [true, false]) {
-    const { worker, engine } = await start();
-    const closed = engine.close({ keepThread });
-    worker.say({ kind: "closed" });
-    await closed;
-    assert.equal(worker.terminated, !keepThread);
-  }
+Deno.test("a close that ends with the process leaves the worker to it", async () => {
+  const { worker, engine } = await start({ endsWithProcess: true });
+  const closed = engine.close();
+  worker.say({ kind: "closed" });
+  await closed;
+  assert.ok(!worker.terminated);
 });
 
 Deno.test("an abort after the end is not sent, nor are events of a request nobody has", async () => {
@@ -143,4 +142,100 @@ Deno.test("an abort after the end is not sent, nor are events of a request nobod
   await running;
   controller.abort();
   assert.ok(worker.received.every(({ kind }) => kind !== "abort"));
+});
+
+Deno.test("a worker that does not answer a close is terminated, and what ran ends with an error", async () => {
+  const { worker, engine } = await start({ closeTimeoutMs: 5 });
+  const signal = new AbortController().signal;
+  const ends = [
+    drain(engine.generate(REQUEST, signal)),
+    engine.holdAdapter("a"),
+    engine.checkIntegrity(),
+  ].map((end) => assert.rejects(end, { code: "unavailable", message: "The engine was closed" }));
+  await engine.close();
+  assert.ok(worker.terminated);
+  await Promise.all(ends);
+  await assert.rejects(engine.holdAdapter("a"), { code: "unavailable" });
+});
+
+Deno.test("a hold resolves when the worker says so, and is released once or more", async () => {
+  const { worker, engine } = await start();
+  const holds = [engine.holdAdapter("a"), engine.holdAdapter("b")];
+  worker.say({ kind: "held", id: 1, error: null });
+  const b = await holds[1];
+  assert.deepEqual(worker.received.slice(1), [
+    { kind: "hold", id: 0, generation: "a" },
+    { kind: "hold", id: 1, generation: "b" },
+  ]);
+  const error = { code: "overloaded", message: "full", reason: "gpu_full" } as const;
+  worker.say({ kind: "held", id: 0, error });
+  await assert.rejects(holds[0], { code: "overloaded", reason: "gpu_full" });
+  b.release();
+  b.release();
+  assert.deepEqual(worker.received.slice(3), [{ kind: "unhold", id: 1 }]);
+});
+
+Deno.test("an aborted hold is rejected with the signal's reason and withdrawn", async () => {
+  const { worker, engine } = await start();
+  const controller = new AbortController();
+  const hold = engine.holdAdapter("a", controller.signal);
+  const reason = new Error("not wanted any more");
+  controller.abort(reason);
+  await assert.rejects(hold, reason);
+  assert.deepEqual(worker.received.at(-1), { kind: "unhold", id: 0 });
+  // The worker's answer crosses with it.
+  worker.say({ kind: "held", id: 0, error: null });
+  const count = worker.received.length;
+  await assert.rejects(engine.holdAdapter("a", controller.signal), reason);
+  assert.equal(worker.received.length, count);
+});
+
+Deno.test("a loss rejects holds that wait, and releasing one that is held then does nothing", async () => {
+  const { worker, engine } = await start();
+  const held = engine.holdAdapter("a");
+  worker.say({ kind: "held", id: 0, error: null });
+  const waits = engine.holdAdapter("b");
+  worker.say({ kind: "lost", error: LOST });
+  await assert.rejects(waits, { code: "device_lost" });
+  (await held).release();
+  assert.ok(worker.received.every(({ kind }) => kind !== "unhold"));
+});
+
+Deno.test("an adapter crosses in parts, each asked for and loaded anew", async () => {
+  const values = (length: number) => new Float32Array(length).fill(1);
+  const modules = [0, 1, 2].map((layer) => ({
+    layer,
+    projection: "q" as const,
+    rank: 1,
+    scale: 1,
+    a: values(1000),
+    b: values(700_000),
+  }));
+  const weights = { generation: "g", maxRank: 1, modules };
+  let loads = 0;
+  const loadAdapter = () => Promise.resolve((loads++, weights));
+  const { worker, engine } = await start({ loadAdapter });
+  for (const from of [0, 1, 2]) {
+    worker.say({ kind: "need_adapter", question: { generation: "g", from } });
+  }
+  const parts = () => worker.received.filter((message) => message.kind === "adapter_part");
+  while (parts().length < 3) await new Promise((resolve) => setTimeout(resolve, 1));
+  assert.equal(loads, 3);
+  assert.deepEqual(parts().map(({ part }) => [part.from, part.modules.length]), [
+    [0, 1],
+    [1, 1],
+    [2, 1],
+  ]);
+  assert.deepEqual(parts()[0].part.whole!.starts, [0, 1, 2]);
+  worker.say({ kind: "need_adapter", question: { generation: "g", from: 7 } });
+  worker.say({ kind: "need_adapter", question: { generation: "other", from: 0 } });
+  const failures = () => worker.received.filter((message) => message.kind === "adapter_failed");
+  while (failures().length < 2) await new Promise((resolve) => setTimeout(resolve, 1));
+  assert.deepEqual(failures().map(({ question, error }) => [question.generation, error.code]), [
+    ["g", "internal"],
+    ["other", "internal"],
+  ]);
+  const closed = engine.close();
+  worker.say({ kind: "closed" });
+  await closed;
 });

@@ -12,9 +12,9 @@ import {
 import { WeftError } from "../../../engine/core/errors.ts";
 import { FaultServer } from "../fault_server.ts";
 import { object } from "../faults.ts";
+import { LITERALS } from "./address_literals.ts";
 import { loopbackAgents } from "./loopback_agents.ts";
 import {
-  LITERALS,
   METADATA_HOSTS,
   OTHER_HOSTS,
   OTHER_SCHEMES,

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { AdapterStoreOptions } from "../../../adapters/mod.ts";
 import { badVariant, BYTES, generationOfVariant, until, variant, withWorld } from "./setup.ts";
 import type { World } from "./setup.ts";
 
@@ -152,6 +153,42 @@ Deno.test("a name that the API holds stays the API's; of two catalogues the firs
   });
 });
 
+Deno.test("what a listing leaves out is told once, and again only after it was in order", async () => {
+  await withBucket({ reservedNames: ["taken"] }, async ({ host, store, happened }) => {
+    host.put("bucket:/taken", variant(3));
+    await store.refreshCatalogues();
+    assert.deepEqual(happened(), ["listing_problem", "listed"]);
+    await store.refreshCatalogues();
+    assert.deepEqual(happened(), ["listed"]);
+    host.remove("bucket:/taken");
+    await store.refreshCatalogues();
+    host.put("bucket:/taken", variant(3));
+    await store.refreshCatalogues();
+    assert.deepEqual(happened(), ["listed", "listing_problem", "listed"]);
+  });
+});
+
+Deno.test("a listener that throws changes nothing of what it is told", async () => {
+  await withWorld({}, async (world) => {
+    world.host.put(ONE, variant(1));
+    const onEvent = () => {
+      throw new Error("the log is broken");
+    };
+    const catalogues = [world.host.catalogue(PLACE)];
+    await world.restart({ catalogues, onEvent, refreshMs: 30_000 });
+    const { store, host, clock } = world;
+    (await store.acquire("one")).release();
+    host.put(ONE, variant(2));
+    assert.equal((await store.refresh("one")).generation, await generationOfVariant(2));
+    // A rejection that nobody awaits would fail the test.
+    host.isUnreachable = true;
+    await clock.pass(33_001);
+    await assert.rejects(store.refreshCatalogues(), { reason: "connect_failed" });
+    store.delete("one");
+    assert.deepEqual(store.list(), []);
+  });
+});
+
 Deno.test("a restart serves every known adapter from the disk without network", async () => {
   await withBucket({}, async (world) => {
     const { host, happened } = world;
@@ -243,5 +280,35 @@ Deno.test("on the interval catalogues are listed, and used names outside them ar
     const fresh = await generationOfVariant(3);
     await until(() => store.get("used")?.generation === fresh);
     assert.equal(host.reads.length, reads + 3);
+  });
+});
+
+Deno.test("however many names come or go at once, the registry waits for its disk once", async () => {
+  await withWorld({}, async (world) => {
+    const writes: string[] = [];
+    const noted = (kind: string, write: () => void) => {
+      const before = world.registry.rows().length;
+      write();
+      if (world.registry.rows().length !== before) writes.push(kind);
+    };
+    const registry: AdapterStoreOptions["registry"] = {
+      rows: () => world.registry.rows(),
+      put: (row) => noted("put", () => world.registry.put(row)),
+      putAll: (rows) => noted("putAll", () => world.registry.putAll(rows)),
+      remove: (name) => noted("remove", () => world.registry.remove(name)),
+      removeAll: (names) => noted("removeAll", () => world.registry.removeAll(names)),
+      setting: (key) => world.registry.setting(key),
+      setSetting: (key, value) => world.registry.setSetting(key, value),
+    };
+    const urls = Array.from({ length: 50 }, (_, index) => `${PLACE}/name-${index}`);
+    for (const url of urls) world.host.put(url, variant(1));
+    await world.restart({ catalogues: [world.host.catalogue(PLACE)], registry });
+    assert.equal(world.registry.rows().length, 50);
+    for (const url of urls.slice(10)) world.host.remove(url);
+    await world.store.refreshCatalogues();
+    assert.equal(world.registry.rows().length, 10);
+    await world.restart({ registry });
+    assert.equal(world.registry.rows().length, 0);
+    assert.deepEqual(writes, ["putAll", "removeAll", "removeAll"]);
   });
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { adapterError } from "../../../adapters/mod.ts";
-import { BYTES, generationOfVariant, until, variant, withWorld } from "./setup.ts";
+import { BYTES, generationOfVariant, TestGpu, until, variant, withWorld } from "./setup.ts";
 
 const URL_A = "https://host/a";
 const URL_B = "https://host/b";
@@ -126,5 +126,27 @@ Deno.test("a busy GPU holds a name back for seconds at most; content that it ref
     await assert.rejects(store.refresh("a"), { code: "bad_adapter", message: /f16/ });
     assert.equal(store.stats().fetches, 3);
     assert.equal(store.get("a")?.generation, fresh);
+  });
+});
+
+Deno.test("a name that is unpinned while its pin is being restored stays unpinned", async () => {
+  await withWorld({}, async (world) => {
+    world.host.put(URL_A, variant(1));
+    await world.store.startPut("a", { url: URL_A, pinned: true }).done;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const gpu = new TestGpu();
+    let asked = 0;
+    gpu.hold = async () => {
+      asked++;
+      await promise;
+      return { release: () => asked-- };
+    };
+    await world.restart({ gpu });
+    await until(() => asked === 1);
+    assert.equal(world.store.unpin("a").pinned, false);
+    resolve();
+    await until(() => asked === 0);
+    assert.equal(world.store.get("a")?.pinned, false);
+    assert.equal(world.registry.rows()[0].pinned, false);
   });
 });

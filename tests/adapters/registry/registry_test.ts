@@ -95,6 +95,21 @@ Deno.test("putAll that fails midway leaves everything as it was", () =>
     assert.equal(registry.rows().length, 2);
   }));
 
+Deno.test("removeAll forgets all names or none", () =>
+  inFolder((path) => {
+    using registry = Registry.open(path);
+    registry.putAll(["a", "b", "kept"].map((name) => registryRow({ name })));
+    registry.removeAll(["a", "b", "absent"]);
+    assert.deepEqual(registry.rows().map(({ name }) => name), ["kept"]);
+    registry.put(registryRow({ name: "a" }));
+    const other = new DatabaseSync(path);
+    other.exec(`CREATE TRIGGER refuse BEFORE DELETE ON adapters WHEN OLD.name = 'kept'
+      BEGIN SELECT RAISE(ABORT, 'refused'); END`);
+    other.close();
+    assert.throws(() => registry.removeAll(["a", "kept"]), { message: /refused/ });
+    assert.equal(registry.rows().length, 2);
+  }));
+
 Deno.test("the files are for their user alone, also ones that were open to others", () =>
   inFolder((path) => {
     using registry = Registry.open(path);

@@ -1,6 +1,6 @@
 /** URLs that lead where nothing may go. They are refused before a connection; the server's `--allow-net` is the second wall. */
+import { LITERALS } from "../../adapters/http/address_literals.ts";
 import {
-  LITERALS,
   METADATA_HOSTS,
   OTHER_HOSTS,
   OTHER_SCHEMES,

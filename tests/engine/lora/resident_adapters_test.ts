@@ -157,3 +157,79 @@ Deno.test("asking for the same adapter twice in a mixture places it once", () =>
   assert.deepEqual(joint?.places.map(({ slot, offset }) => [slot, offset.q]), [[0, 0], [0, 0]]);
   assert.deepEqual(adapters.residents(), ["a"]);
 });
+
+Deno.test("an adapter is whole once its last module was written, and is counted from then on", () => {
+  const adapters = filled(2, 8, [4, 4]);
+  adapters.wrote("a", { last: false });
+  assert.equal(adapters.isWhole("a"), false);
+  assert.equal(adapters.written("a"), 1);
+  assert.deepEqual(adapters.counts, { loads: 0, evictions: 0 });
+  adapters.wrote("a", { last: true });
+  assert.equal(adapters.isWhole("a"), true);
+  assert.throws(() => adapters.wrote("a", { last: true }), /a is written already/);
+  adapters.remove("b");
+  assert.deepEqual(adapters.counts, { loads: 1, evictions: 0 });
+  adapters.remove("a");
+  assert.deepEqual(adapters.counts, { loads: 1, evictions: 1 });
+});
+
+Deno.test("what moves is to be written again", () => {
+  const adapters = filled(4, 12, [4, 4, 4]);
+  adapters.remove("a");
+  adapters.remove("c");
+  adapters.wrote("b", { last: true });
+  const request = (generation: string, q: number) => ({ generation, need: need(q) });
+  assert.ok(adapters.planAll([request("b", 4), request("d", 8)]));
+  assert.equal(adapters.isWhole("b"), false);
+  assert.equal(adapters.written("b"), 0);
+  adapters.checkIntegrity();
+});
+
+Deno.test("held adapters stay although they are the least recently used", () => {
+  const adapters = filled(4, 100, [1, 1, 1, 1]);
+  adapters.hold({ generation: "a", need: need(1) });
+  assert.deepEqual(adapters.plan("e", need(1))?.evicted, ["b"]);
+  adapters.unhold("a");
+  assert.deepEqual(adapters.plan("f", need(1))?.evicted, ["a"]);
+});
+
+Deno.test("a request waits for the pinned rather than displace the held, unless it never fits beside them", () => {
+  const adapters = filled(4, 16, [4, 4]);
+  adapters.hold({ generation: "a", need: need(4) });
+  adapters.pin(["b"]);
+  // 12 rows are free once b's request ends.
+  assert.equal(adapters.plan("c", need(12)), null);
+  assert.deepEqual(adapters.residents(), ["a", "b"]);
+  // 13 never are, as long as a stays; but b is pinned now, and has to go first.
+  assert.equal(adapters.plan("d", need(13)), null);
+  adapters.unpin(["b"]);
+  assert.deepEqual(adapters.plan("d", need(13))?.evicted.sort(), ["a", "b"]);
+  // a comes back at the expense of nobody but d, who is neither pinned nor held.
+  adapters.pin(["d"]);
+  assert.equal(adapters.planHeld("a"), null);
+  adapters.unpin(["d"]);
+  assert.deepEqual(adapters.planHeld("a")?.evicted, ["d"]);
+});
+
+Deno.test("no more is held than half of the slots and half of each projection's rows", () => {
+  const adapters = pool(5, 16);
+  adapters.hold({ generation: "a", need: need(5) });
+  const b = { generation: "b", need: need(4) };
+  assert.throws(() => adapters.hold(b), {
+    code: "overloaded",
+    reason: "gpu_full",
+    message:
+      "Cannot hold another adapter on the GPU: 9 rank rows of q_proj would be held, at most 8 may: half of them",
+  });
+  assert.equal(adapters.isHeld("b"), false);
+  adapters.hold({ generation: "a", need: need(5) });
+  adapters.hold({ generation: "c", need: need(3) });
+  assert.throws(() => adapters.hold({ generation: "d", need: need(0) }), {
+    reason: "gpu_full",
+    message:
+      "Cannot hold another adapter on the GPU: 3 would be held, at most 2 may: half of the slots",
+  });
+  adapters.unhold("a");
+  adapters.hold(b);
+  assert.throws(() => adapters.hold({ generation: "e", need: need(17) }), { code: "bad_adapter" });
+});

@@ -10,6 +10,10 @@ class NaivePool {
   readonly owners: Record<string, (string | undefined)[]>;
   readonly slots: (string | undefined)[];
   readonly pins = new Map<string, number>();
+  readonly held = new Set<string>();
+  /** How many modules of whom are there, and who is whole. */
+  readonly written = new Map<string, number>();
+  readonly whole = new Set<string>();
 
   constructor(maxAdapters: number, rows: RankRows) {
     this.slots = Array(maxAdapters).fill(undefined);
@@ -22,6 +26,7 @@ class NaivePool {
   ): void {
     assert.equal(this.slots[slot], undefined, "slot in use");
     this.slots[slot] = generation;
+    this.written.set(generation, 0);
     for (const p of PROJECTIONS) {
       for (let row = offset[p]; row < offset[p] + need[p]; row++) {
         assert.ok(row < this.owners[p].length, "beyond the pool");
@@ -32,6 +37,8 @@ class NaivePool {
   }
 
   drop(generation: string): void {
+    this.written.delete(generation);
+    this.whole.delete(generation);
     const clear = (owner: string | undefined) => owner === generation ? undefined : owner;
     this.slots.forEach((owner, slot) => this.slots[slot] = clear(owner));
     for (const p of PROJECTIONS) this.owners[p] = this.owners[p].map(clear);
@@ -83,6 +90,13 @@ const step = fc.oneof(
   },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant("unpin" as const), name }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("remove" as const), name }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ kind: fc.constant("write" as const), name, last: fc.boolean() }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("hold" as const), name }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("place held" as const), name }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("unhold" as const), name }) },
 );
 
 Deno.test("random traces agree with a map of single rows", () => {
@@ -114,7 +128,10 @@ Deno.test("random traces agree with a map of single rows", () => {
                 break;
               }
               const isUnpinned = (generation: string) => !naive.isPinned(generation);
-              const fits = naive.fits(need, isUnpinned);
+              const isUnheld = (generation: string) => !naive.held.has(generation);
+              const fitsBeside = naive.fits(need, (one) => isUnpinned(one) && isUnheld(one));
+              const displaces = !fitsBeside && !naive.fits(need, isUnheld);
+              const fits = fitsBeside || (displaces && naive.fits(need, isUnpinned));
               const before = adapters.residents();
               const plan = adapters.plan(step.name, need);
               if (plan === null) {
@@ -122,6 +139,8 @@ Deno.test("random traces agree with a map of single rows", () => {
                 assert.deepEqual(adapters.residents(), before);
                 break;
               }
+              if (!isHere) assert.ok(fits, "placed though there is no room");
+              if (!displaces) assert.ok(plan.evicted.every(isUnheld), "evicted though held");
               assert.equal(adapters.residents().at(-1), step.name);
               if (isHere) {
                 assert.deepEqual(plan.evicted, []);
@@ -208,15 +227,77 @@ Deno.test("random traces agree with a map of single rows", () => {
                 adapters.remove(step.name);
                 naive.drop(step.name);
               }
+              break;
+            case "write": {
+              const { name, last } = step;
+              if (!naive.written.has(name)) {
+                assert.throws(() => adapters.wrote(name, { last }), /not on the GPU/);
+              } else if (naive.whole.has(name)) {
+                assert.throws(() => adapters.wrote(name, { last }), /written already/);
+              } else {
+                adapters.wrote(name, { last });
+                naive.written.set(name, naive.written.get(name)! + 1);
+                if (last) naive.whole.add(name);
+              }
+              break;
+            }
+            case "hold": {
+              const request = { generation: step.name, need: needOf(step.name) };
+              const all = [...new Set([...naive.held, step.name])];
+              const sum = (p: keyof RankRows) => all.reduce((n, one) => n + needOf(one)[p], 0);
+              if (naive.held.has(step.name)) {
+                adapters.hold(request);
+              } else if (PROJECTIONS.some((p) => request.need[p] > size.rows[p])) {
+                assert.throws(() => adapters.hold(request), { code: "bad_adapter" });
+              } else if (
+                2 * all.length > size.maxAdapters ||
+                PROJECTIONS.some((p) => 2 * sum(p) > size.rows[p])
+              ) {
+                assert.throws(() => adapters.hold(request), { reason: "gpu_full" });
+              } else {
+                adapters.hold(request);
+                naive.held.add(step.name);
+              }
+              break;
+            }
+            case "unhold":
+              adapters.unhold(step.name);
+              naive.held.delete(step.name);
+              break;
+            case "place held": {
+              if (!naive.held.has(step.name)) {
+                assert.throws(() => adapters.planHeld(step.name), /not held/);
+                break;
+              }
+              const need = needOf(step.name);
+              const isHere = adapters.has(step.name);
+              const isUnheld = (generation: string) => !naive.held.has(generation);
+              const isFree = (generation: string) =>
+                isUnheld(generation) && !naive.isPinned(generation);
+              if (!isHere && !naive.fits(need, isUnheld)) {
+                assert.throws(() => adapters.planHeld(step.name), { reason: "gpu_full" });
+                break;
+              }
+              const plan = adapters.planHeld(step.name);
+              assert.equal(plan !== null, isHere || naive.fits(need, isFree));
+              if (plan === null || isHere) break;
+              assert.ok(plan.evicted.every(isFree), "evicted though pinned or held");
+              evict(plan.evicted, [step.name]);
+              naive.put(step.name, { ...plan.places[0], need });
+            }
           }
           adapters.checkIntegrity();
           const here = naive.slots.filter((owner) => owner !== undefined);
           assert.deepEqual(adapters.residents().sort(), here.sort());
+          const { loads, evictions } = adapters.counts;
+          assert.equal(loads - evictions, naive.whole.size);
           assert.deepEqual(
             adapters.pinned().sort(),
             here.filter((generation) => naive.isPinned(generation!)),
           );
           for (const generation of adapters.residents()) {
+            assert.equal(adapters.written(generation), naive.written.get(generation));
+            assert.equal(adapters.isWhole(generation), naive.whole.has(generation));
             const { slot, offset } = adapters.get(generation)!;
             assert.equal(naive.slots[slot], generation);
             for (const p of PROJECTIONS) {

@@ -15,7 +15,7 @@ function randoms(seed: number): () => number {
 }
 
 for (const seed of [1, 2, 3]) {
-  Deno.test(`random arrivals and aborts with too little of everything leave every token right (seed ${seed})`, async () => {
+  Deno.test(`random arrivals, aborts and holds with too little of everything leave every token right (seed ${seed})`, async () => {
     const { base, adapters, rows: all } = await readLoraFixture();
     const rows = all.filter(({ mixture }) => mixture.length <= 3);
     const random = randoms(seed);
@@ -26,7 +26,9 @@ for (const seed of [1, 2, 3]) {
       maxAdapters: 3,
       maxLoraRank: 16,
     };
-    await withRunner(base, { adapters, sizing, prefillTokens: 24 }, async (test) => {
+    const options = { adapters, sizing, prefillTokens: 24, partBytes: 8000 };
+    const generations = [...adapters.keys()];
+    await withRunner(base, options, async (test) => {
       const sent: { id: string; row: number; maxTokens: number }[] = [];
       for (let turn = 0; turn < 150; turn++) {
         if (random() < 0.5) {
@@ -39,11 +41,16 @@ for (const seed of [1, 2, 3]) {
         if (sent.length > 0 && random() < 0.08) {
           test.runner.abort(sent[Math.floor(random() * sent.length)].id);
         }
+        if (random() < 0.1) {
+          test.runner.unhold(turn - 1 - Math.floor(random() * 20));
+          test.runner.hold(turn, generations[Math.floor(random() * generations.length)]);
+        }
         const step = test.runner.step();
         if (random() < 0.05) test.runner.abort(`${Math.floor(random() * sent.length)}`);
         await step;
         test.runner.checkIntegrity();
       }
+      for (let id = 0; id < 150; id++) test.runner.unhold(id);
       await test.drain();
       for (const { id, row, maxTokens } of sent) {
         const { tokens, finished, error } = test.outcomes.get(id)!;
@@ -54,8 +61,9 @@ for (const seed of [1, 2, 3]) {
       const { running, waiting, usedBlocks, preemptions } = test.scheduler.stats;
       assert.deepEqual({ running, waiting, usedBlocks }, { running: 0, waiting: 0, usedBlocks: 0 });
       assert.ok(preemptions > 0, "nothing was preempted");
-      const { pinned, evictions } = test.pool.stats();
-      assert.deepEqual(pinned, []);
+      const { pinned, held, evictions } = test.pool.stats();
+      assert.deepEqual({ pinned, held }, { pinned: [], held: [] });
+      assert.ok([...test.held.values()].includes(null), "nothing was held");
       assert.ok(evictions > 0, "nothing was evicted");
     });
   });

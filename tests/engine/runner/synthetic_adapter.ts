@@ -1,12 +1,21 @@
-import { type AdapterWeights, projectionShape } from "../../../engine/core/adapter_weights.ts";
+import {
+  type AdapterWeights,
+  type Projection,
+  projectionShape,
+} from "../../../engine/core/adapter_weights.ts";
 import type { ModelConfig } from "../../../engine/core/model_config.ts";
 
-/** An adapter of q and v in every layer whose update is small and its own. */
+/** An adapter of q and v, or of other projections, in every layer whose update is small and its own. */
 export function syntheticAdapter(
   config: ModelConfig,
-  options: { generation: string; rank: number; magnitude?: number },
+  options: {
+    generation: string;
+    rank: number;
+    magnitude?: number;
+    projections?: readonly Projection[];
+  },
 ): AdapterWeights {
-  const { generation, rank, magnitude = 0.5 } = options;
+  const { generation, rank, magnitude = 0.5, projections = ["q", "v"] } = options;
   let state = [...generation].reduce((hash, c) => Math.imul(hash ^ c.charCodeAt(0), 0x01000193), 7);
   const values = (count: number) =>
     Float32Array.from({ length: count }, () => {
@@ -16,7 +25,7 @@ export function syntheticAdapter(
   const modules = Array.from(
     { length: config.numLayers },
     (_, layer) =>
-      (["q", "v"] as const).map((projection) => {
+      projections.map((projection) => {
         const { inSize, outSize } = projectionShape(config, projection);
         const a = values(rank * inSize);
         return { layer, projection, rank, scale: 1, a, b: values(outSize * rank) };
