@@ -11,6 +11,8 @@ const ANSWER_MS = 30_000;
 export interface HostileCase {
   what: string;
   url: string;
+  /** What it is ordered to be. */
+  sha256?: string;
   code: string;
 }
 
@@ -41,9 +43,9 @@ export function statusOf(code: string): number {
 
 /** Orders one adapter, which must be refused as the case says, and leave nothing behind. */
 export async function assertRefused(server: TestServer, hostile: HostileCase): Promise<void> {
-  const { what, url, code } = hostile;
+  const { what, url, sha256, code } = hostile;
   const name = newName();
-  const { status, body } = await put(server, { name, url }).catch((error) => {
+  const { status, body } = await put(server, { name, url, sha256 }).catch((error) => {
     throw new Error(`${what}: ${error}`);
   });
   if (status === 201) {
@@ -86,12 +88,11 @@ export interface Answer {
   body: Json;
 }
 
-/** With a query that may be secret, where the URL can have one. */
 export function put(
   server: TestServer,
-  { name, url }: { name: string; url: string },
+  { name, ...order }: { name: string; url: string; sha256?: string },
 ): Promise<Answer> {
-  return ask(server, "PUT", name, { url });
+  return ask(server, "PUT", name, order);
 }
 
 export async function ask(
