@@ -1,10 +1,9 @@
 export { type Clock, systemClock } from "./clock.ts";
-export type { AdapterEvent, OnAdapterEvent } from "./lifecycle/events.ts";
+export type { AdapterEvent, AdapterStoreOptions, OnAdapterEvent } from "./lifecycle/mod.ts";
 export { ADAPTER_NAME } from "./name.ts";
 export { type LocalStoreOptions, openLocalStore } from "./open_local.ts";
 export type * from "./origin.ts";
 export { adapterError, type AdapterReason } from "./reasons.ts";
 export { AdapterStore } from "./store.ts";
-export type { AdapterStoreOptions } from "./store_options.ts";
 export type * from "./types.ts";
 export { type AdapterWorld, type AdapterWorldOptions, openAdapterWorld } from "./world.ts";

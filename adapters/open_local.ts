@@ -1,10 +1,9 @@
 import { resolve } from "node:path";
+import type { AdapterStoreOptions } from "./lifecycle/mod.ts";
 import type { Origins } from "./origin.ts";
 import { adapterError } from "./reasons.ts";
-import { localCatalogue } from "./sources/local_catalogue.ts";
-import { LocalSource } from "./sources/local_source.ts";
+import { localCatalogue, LocalSource } from "./sources/mod.ts";
 import { AdapterStore } from "./store.ts";
-import type { AdapterStoreOptions } from "./store_options.ts";
 
 export interface LocalStoreOptions extends Omit<AdapterStoreOptions, "origins" | "catalogues"> {
   /** Directories of adapters, or that are adapters. */

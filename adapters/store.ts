@@ -2,17 +2,18 @@ import type { AdapterWeights } from "../engine/core/adapter_weights.ts";
 import { WeftError } from "../engine/core/errors.ts";
 import {
   type AdapterEntry,
+  type AdapterStoreOptions,
+  assemble,
   describeEntry,
+  Leases,
+  type Parts,
   removalOf,
+  restoreNames,
   stateOf,
   unknownAdapter,
-} from "./lifecycle/entry.ts";
-import { Leases } from "./lifecycle/leases.ts";
-import { assemble, type Parts } from "./lifecycle/parts.ts";
-import { restoreNames } from "./lifecycle/restore.ts";
+} from "./lifecycle/mod.ts";
 import { adapterError } from "./reasons.ts";
 import { underSignals, waitUnder } from "./signals.ts";
-import type { AdapterStoreOptions } from "./store_options.ts";
 import type {
   AdapterInfo,
   AdapterLease,

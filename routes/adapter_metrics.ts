@@ -157,7 +157,7 @@ function tiersOf({ adapters, stats }: AdapterMetricsSources): Tiers {
     ram,
     gpu: {
       adapters: engine.residentAdapters.length,
-      pinned: new Set([...engine.pinnedAdapters, ...engine.heldAdapters ?? []]).size,
+      pinned: new Set([...engine.pinnedAdapters, ...engine.heldAdapters]).size,
       bytes: engine.adapterBytes,
       hits: engine.adapterHits,
       misses: engine.adapterMisses,

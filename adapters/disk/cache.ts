@@ -1,7 +1,6 @@
 import { join } from "node:path";
 import { WeftError } from "../../engine/core/errors.ts";
-import { generationOf } from "../peft/generation.ts";
-import { type AdapterFiles, CONFIG_FILE, WEIGHTS_FILE } from "../peft/mod.ts";
+import { type AdapterFiles, CONFIG_FILE, generationOf, WEIGHTS_FILE } from "../peft/mod.ts";
 import type { TierStats } from "../types.ts";
 import { Books, type Content } from "./books.ts";
 import { codeOf } from "./disk_error.ts";

@@ -1,4 +1,4 @@
 export { DiskCache, type DiskCacheOptions } from "./cache.ts";
-export { asDiskError } from "./disk_error.ts";
+export { asDiskError, codeOf } from "./disk_error.ts";
 export type { Staging } from "./staging.ts";
 export { StateLock } from "./state_lock.ts";

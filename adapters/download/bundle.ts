@@ -1,6 +1,6 @@
 import { rm } from "node:fs/promises";
 import { messageOf, WeftError } from "../../engine/core/errors.ts";
-import { asDiskError, codeOf } from "../disk/disk_error.ts";
+import { asDiskError, codeOf } from "../disk/mod.ts";
 import { adapterError } from "../reasons.ts";
 import type { UnpackOptions } from "./archive/options.ts";
 import { unpackSafetensors } from "./archive/safetensors.ts";

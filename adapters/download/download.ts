@@ -1,9 +1,8 @@
 import { WeftError } from "../../engine/core/errors.ts";
 import { sleep } from "../clock.ts";
-import type { OriginClient, OriginRequest, OriginResponse } from "../http/client.ts";
+import type { OriginClient, OriginRequest, OriginResponse } from "../http/mod.ts";
 import type { FetchProgress } from "../origin.ts";
 import { adapterError } from "../reasons.ts";
-import type { ObjectStore } from "../sources/object_store.ts";
 import {
   badResponse,
   etagOf,
@@ -48,11 +47,6 @@ export interface DownloaderOptions {
   /** Shared by all downloads; without it nothing bounds them. */
   bandwidth?: Bandwidth;
   retry?: RetryPolicy;
-}
-
-/** An object of a store. */
-export function objectAt(store: ObjectStore, key: string): Downloadable {
-  return { location: store.locate(key), request: (headers) => store.request(key, headers) };
 }
 
 /** Downloads objects whole, in spite of connections that break. */

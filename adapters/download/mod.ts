@@ -8,7 +8,6 @@ export {
   Downloader,
   type DownloaderOptions,
   type DownloadOptions,
-  objectAt,
 } from "./download.ts";
 export { digestOf } from "./digest.ts";
 export { DEFAULT_RETRY, type RetryPolicy } from "./retry.ts";

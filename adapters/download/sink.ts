@@ -1,5 +1,5 @@
 import { WeftError } from "../../engine/core/errors.ts";
-import { asDiskError, codeOf } from "../disk/disk_error.ts";
+import { asDiskError, codeOf } from "../disk/mod.ts";
 
 /** Where a download's bytes go. */
 export interface Sink {

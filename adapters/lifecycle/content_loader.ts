@@ -4,7 +4,7 @@ import type { Clock } from "../clock.ts";
 import { Limiter } from "../limiter.ts";
 import type { AdapterContent, ReadOptions } from "../origin.ts";
 import { SingleFlight } from "../single_flight.ts";
-import { formOf } from "../sources/adapter_url.ts";
+import { formOf } from "../sources/mod.ts";
 import { type Content, hostOf, type Target } from "./content.ts";
 import type { ContentCheck, VersionedContent } from "./content_check.ts";
 import type { Counters } from "./counters.ts";

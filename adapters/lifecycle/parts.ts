@@ -1,6 +1,6 @@
 import { systemClock } from "../clock.ts";
 import { AdapterMemory } from "../memory.ts";
-import type { AdapterStoreOptions } from "../store_options.ts";
+import type { AdapterStoreOptions } from "./store_options.ts";
 import { Background } from "./background.ts";
 import { CatalogueSync } from "./catalogue_sync.ts";
 import { ContentCheck } from "./content_check.ts";

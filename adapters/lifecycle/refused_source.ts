@@ -1,5 +1,5 @@
 import type { AdapterSource, Origins } from "../origin.ts";
-import { redact } from "../sources/adapter_url.ts";
+import { redact } from "../sources/mod.ts";
 
 /**
  * The source of a URL; where it isn't allowed (any more), one whose every read says so. A name that the registry

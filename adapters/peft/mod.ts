@@ -3,3 +3,4 @@ export { type AdapterFiles, CONFIG_FILE, PICKLE_FILE, WEIGHTS_FILE } from "./fil
 export { type ParseOptions, parsePeftAdapter } from "./parse.ts";
 export { MAX_WEIGHTS_HEADER_BYTES } from "./tensors.ts";
 export { digestsOf, generationOf } from "./generation.ts";
+export { quote } from "./refuse.ts";

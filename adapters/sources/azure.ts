@@ -1,5 +1,5 @@
 import type { Downloader } from "../download/mod.ts";
-import type { OriginRequest } from "../http/client.ts";
+import type { OriginRequest } from "../http/mod.ts";
 import { sharedKey } from "./azure_shared_key.ts";
 import { parseAzurePage } from "./bucket_listing_xml.ts";
 import { listPages } from "./list_pages.ts";

@@ -9,7 +9,6 @@ import {
   extractBundle,
   FileSink,
   MemorySink,
-  objectAt,
 } from "../download/mod.ts";
 import type { FetchProgress } from "../origin.ts";
 import {
@@ -20,7 +19,7 @@ import {
   WEIGHTS_FILE,
 } from "../peft/mod.ts";
 import { adapterError } from "../reasons.ts";
-import type { ObjectStore } from "./object_store.ts";
+import { objectAt, type ObjectStore } from "./object_store.ts";
 
 /** Bounds on one fetch. */
 export interface FetchLimits {

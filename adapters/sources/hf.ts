@@ -1,5 +1,5 @@
 import { type Downloadable, type Downloader, MemorySink } from "../download/mod.ts";
-import type { OriginRequest } from "../http/client.ts";
+import type { OriginRequest } from "../http/mod.ts";
 import { adapterError } from "../reasons.ts";
 import { redact } from "./adapter_url.ts";
 import { refuseDots } from "./object_key.ts";

@@ -1,4 +1,4 @@
-import type { OriginRequest } from "../http/client.ts";
+import type { OriginRequest } from "../http/mod.ts";
 import { redact } from "./adapter_url.ts";
 import type { ObjectStore } from "./object_store.ts";
 

@@ -1,5 +1,5 @@
 import { type Downloader, MemorySink } from "../download/mod.ts";
-import type { OriginRequest } from "../http/client.ts";
+import type { OriginRequest } from "../http/mod.ts";
 import { adapterError } from "../reasons.ts";
 import type { ListingPage } from "./bucket_listing_xml.ts";
 import type { ListedObject } from "./object_store.ts";

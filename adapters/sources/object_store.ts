@@ -1,4 +1,5 @@
-import type { OriginRequest } from "../http/client.ts";
+import type { Downloadable } from "../download/mod.ts";
+import type { OriginRequest } from "../http/mod.ts";
 
 /** An object as a listing shows it. */
 export interface ListedObject {
@@ -20,4 +21,9 @@ export interface ObjectStore {
   ): Promise<Omit<OriginRequest, "signal">>;
   /** Every object whose key begins with the prefix. Absent where nothing can be listed. */
   list?(prefix: string, signal: AbortSignal): AsyncIterable<ListedObject>;
+}
+
+/** An object of a store. */
+export function objectAt(store: ObjectStore, key: string): Downloadable {
+  return { location: store.locate(key), request: (headers) => store.request(key, headers) };
 }

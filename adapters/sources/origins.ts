@@ -1,5 +1,5 @@
 import { dirname, resolve } from "node:path";
-import { type DownloaderOptions, objectAt } from "../download/mod.ts";
+import type { DownloaderOptions } from "../download/mod.ts";
 import type { AdapterCatalogue, AdapterSource, Origins, WatchedObject } from "../origin.ts";
 import { adapterError } from "../reasons.ts";
 import { type AdapterForm, formOf, parsePlace, type Place, redact, stemOf } from "./adapter_url.ts";
@@ -10,7 +10,7 @@ import { HubSource } from "./hub_source.ts";
 import { localCatalogue } from "./local_catalogue.ts";
 import { LocalSource } from "./local_source.ts";
 import { ObjectCatalogue } from "./object_catalogue.ts";
-import type { ObjectStore } from "./object_store.ts";
+import { objectAt, type ObjectStore } from "./object_store.ts";
 import { RemoteSource } from "./remote_source.ts";
 import { watchedFile, watchedObject } from "./watched_object.ts";
 

@@ -1,7 +1,8 @@
 import { join } from "node:path";
-import { Downloader, FileSink, objectAt } from "../../adapters/download/mod.ts";
+import { Downloader, FileSink } from "../../adapters/download/mod.ts";
 import { createOriginClient } from "../../adapters/http/mod.ts";
 import { WebStore } from "../../adapters/sources/https.ts";
+import { objectAt } from "../../adapters/sources/object_store.ts";
 import { type Figure, format, percentiles } from "../measure.ts";
 import { openSubject, type Origin, type Variants } from "./subject.ts";
 

@@ -20,11 +20,34 @@ export const ENGINE_LAYERS: readonly (readonly string[])[] = [
   ["engine/core"],
 ];
 
-/** What the areas outside the engine import. */
+/** The same for what keeps the adapters; below it all stands `engine/core`. */
+export const ADAPTER_LAYERS: readonly (readonly string[])[] = [
+  ["adapters/mod"],
+  ["adapters/world", "adapters/open_local"],
+  ["adapters/store"],
+  ["adapters/lifecycle"],
+  ["adapters/registry", "adapters/sources"],
+  ["adapters/download"],
+  ["adapters/disk", "adapters/http"],
+  ["adapters/types"],
+  ["adapters/origin"],
+  ["adapters/memory", "adapters/peft", "adapters/periodic"],
+  [
+    "adapters/clock",
+    "adapters/limiter",
+    "adapters/limits",
+    "adapters/name",
+    "adapters/reasons",
+    "adapters/signals",
+    "adapters/single_flight",
+  ],
+  ["engine/core"],
+];
+
+/** What the areas outside both import. */
 export const OUTER_IMPORTS: Record<string, readonly string[]> = {
-  main: ["config", "routes", "engine/mod", "adapters", "engine/core"],
-  routes: ["engine/mod", "adapters", "engine/core"],
-  adapters: ["engine/core"],
+  main: ["config", "routes", "engine/mod", "adapters/mod", "engine/core"],
+  routes: ["engine/mod", "adapters/mod", "engine/core"],
   config: ["config_flags", "config_values", "routes", "engine/core"],
   config_flags: ["config_values", "routes", "engine/core"],
   config_values: ["engine/core"],

@@ -1,4 +1,10 @@
-import { ENGINE_LAYERS, OPEN_AREAS, OUTER_IMPORTS, WORKSHOP_AREAS } from "./layer_table.ts";
+import {
+  ADAPTER_LAYERS,
+  ENGINE_LAYERS,
+  OPEN_AREAS,
+  OUTER_IMPORTS,
+  WORKSHOP_AREAS,
+} from "./layer_table.ts";
 
 /** One import, both ends as paths from the repository's root with forward slashes. */
 export interface ImportEdge {
@@ -6,10 +12,13 @@ export interface ImportEdge {
   to: string;
 }
 
+/** Folders whose areas are what stands in them. */
+const LAYERED = ["engine", "adapters"];
+
 /** The area a file belongs to: `engine/gpu/device.ts` → `engine/gpu`, `main.ts` → `main`. */
 export function areaOf(path: string): string {
   const [first, second] = path.split("/");
-  const area = first === "engine" && second !== undefined ? `engine/${second}` : first;
+  const area = LAYERED.includes(first) && second !== undefined ? `${first}/${second}` : first;
   return area.replace(/\.ts$/, "");
 }
 
@@ -38,8 +47,10 @@ export function whyForbidden({ from, to }: ImportEdge): string | null {
 function allowedFrom(area: string): readonly string[] | null {
   if (WORKSHOP_AREAS.includes(area)) return [];
   if (Object.hasOwn(OUTER_IMPORTS, area)) return OUTER_IMPORTS[area];
-  const level = ENGINE_LAYERS.findIndex((layer) => layer.includes(area));
-  return level === -1 ? null : ENGINE_LAYERS.slice(level + 1).flat();
+  // Both have engine/core at the bottom; from there nothing is below.
+  const layers = [ENGINE_LAYERS, ADAPTER_LAYERS].find((layers) => layers.flat().includes(area));
+  if (layers === undefined) return null;
+  return layers.slice(layers.findIndex((layer) => layer.includes(area)) + 1).flat();
 }
 
 function unknownArea(area: string): string {

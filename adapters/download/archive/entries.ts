@@ -1,6 +1,5 @@
 import { adapterError } from "../../reasons.ts";
-import { CONFIG_FILE, MAX_CONFIG_BYTES, WEIGHTS_FILE } from "../../peft/mod.ts";
-import { quote } from "../../peft/refuse.ts";
+import { CONFIG_FILE, MAX_CONFIG_BYTES, quote, WEIGHTS_FILE } from "../../peft/mod.ts";
 
 /** An archive with more is not an adapter's. */
 export const MAX_ENTRIES = 64;

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import yauzl from "yauzl";
 import { type ByteSource, FileSource } from "../../../engine/core/byte_source.ts";
 import { adapterError } from "../../reasons.ts";
-import { quote } from "../../peft/refuse.ts";
+import { quote } from "../../peft/mod.ts";
 import { BundleEntries, type BundleFile, MAX_ENTRIES } from "./entries.ts";
 import { readRange, writeNew } from "./files.ts";
 import { inflate } from "./inflate.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { findCycle } from "../../../tools/ok/cycles.ts";
-import { ENGINE_LAYERS } from "../../../tools/ok/layer_table.ts";
+import { ADAPTER_LAYERS, ENGINE_LAYERS } from "../../../tools/ok/layer_table.ts";
 import { areaOf, whyForbidden } from "../../../tools/ok/layers.ts";
 
 /** `whyForbidden` for "from → to". */
@@ -19,6 +19,9 @@ Deno.test("imports that go down through a mod.ts are kept", () => {
       "routes/chat.ts → routes/errors.ts",
       "routes/chat.ts → engine/core/errors.ts",
       "adapters/store.ts → engine/core/adapter_weights.ts",
+      "adapters/store.ts → adapters/lifecycle/mod.ts",
+      "adapters/lifecycle/puts.ts → adapters/name.ts",
+      "adapters/sources/s3.ts → adapters/download/mod.ts",
       "engine/mod.ts → engine/client.ts",
       "engine/client.ts → engine/worker.ts",
       "engine/runner/step.ts → engine/scheduler/mod.ts",
@@ -44,6 +47,12 @@ Deno.test("an import that goes up or sideways is refused, with what would be all
       "engine/worker.ts → engine/client.ts",
       "engine/mod.ts → routes/mod.ts",
       "adapters/store.ts → engine/mod.ts",
+      "adapters/store.ts → adapters/world.ts",
+      "adapters/download/x.ts → adapters/sources/mod.ts",
+      "adapters/disk/x.ts → adapters/http/mod.ts",
+      "adapters/reasons.ts → adapters/origin.ts",
+      "engine/core/x.ts → adapters/name.ts",
+      "routes/chat.ts → adapters/store.ts",
       "routes/chat.ts → config.ts",
       "routes/chat.ts → engine/scheduler/mod.ts",
       "config.ts → main.ts",
@@ -57,6 +66,7 @@ Deno.test("another folder's inner file is refused, and the message names its fac
     "outsiders import engine/gpu/ through engine/gpu/mod.ts",
   );
   assert.match(why("main.ts → routes/chat.ts") ?? "", /routes\/mod\.ts/);
+  assert.match(why("adapters/world.ts → adapters/disk/cache.ts") ?? "", /adapters\/disk\/mod\.ts/);
 });
 
 Deno.test("nothing that is served imports tests, bench or tools", () => {
@@ -79,8 +89,11 @@ Deno.test("every file belongs to one area, and no area stands in two layers", ()
   assert.equal(areaOf("routes/chat/stream.ts"), "routes");
   assert.equal(areaOf("engine/client.ts"), "engine/client");
   assert.equal(areaOf("engine/gpu/device.ts"), "engine/gpu");
-  const areas = ENGINE_LAYERS.flat();
-  assert.equal(new Set(areas).size, areas.length);
+  assert.equal(areaOf("adapters/disk/cache.ts"), "adapters/disk");
+  for (const layers of [ENGINE_LAYERS, ADAPTER_LAYERS]) {
+    const areas = layers.flat();
+    assert.equal(new Set(areas).size, areas.length);
+  }
 });
 
 Deno.test("a cycle is found and told in order, wherever the search begins", () => {

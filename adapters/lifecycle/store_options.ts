@@ -1,9 +1,9 @@
-import type { ModelConfig } from "../engine/core/model_config.ts";
-import type { Clock } from "./clock.ts";
-import type { OnAdapterEvent } from "./lifecycle/events.ts";
-import type { DiskTier, NameRegistry } from "./lifecycle/ports.ts";
-import type { AdapterCatalogue, Origins, WatchedObject } from "./origin.ts";
-import type { GpuTier } from "./types.ts";
+import type { ModelConfig } from "../../engine/core/model_config.ts";
+import type { Clock } from "../clock.ts";
+import type { AdapterCatalogue, Origins, WatchedObject } from "../origin.ts";
+import type { GpuTier } from "../types.ts";
+import type { OnAdapterEvent } from "./events.ts";
+import type { DiskTier, NameRegistry } from "./ports.ts";
 
 export interface AdapterStoreOptions {
   /** The base that every adapter must fit. */
