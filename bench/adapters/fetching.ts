@@ -1,7 +1,7 @@
 import { AdapterStore, type AdapterWorld } from "../../adapters/mod.ts";
 import { digestsOf, WEIGHTS_FILE } from "../../adapters/peft/mod.ts";
 import type { ModelConfig } from "../../engine/core/model_config.ts";
-import { type Figure, format, percentiles } from "../measure.ts";
+import { type Figure, spread } from "../measure.ts";
 import type { Origin } from "./origin.ts";
 import { StateDir } from "./state_dir.ts";
 import { openBenchWorld } from "./world.ts";
@@ -93,9 +93,4 @@ async function secondsOf(run: () => Promise<void>): Promise<number> {
   const start = performance.now();
   await run();
   return (performance.now() - start) / 1000;
-}
-
-function spread(rates: readonly number[], unit: string): string {
-  return `${format(percentiles(rates).p50, unit)} (${format(Math.min(...rates), "")}to ` +
-    `${format(Math.max(...rates), "").trim()})`;
 }

@@ -1,6 +1,6 @@
 import { DTYPE_BYTES } from "../../engine/core/dtype.ts";
 import type { Json } from "../../tests/e2e/server_process.ts";
-import { type Figure, format, percentiles } from "../measure.ts";
+import { type Figure, format, percentiles, spread } from "../measure.ts";
 import { FAR_MS, type Origin } from "./origin.ts";
 import { BenchServer } from "./server.ts";
 import type { Subject } from "./subject.ts";
@@ -99,9 +99,7 @@ async function firstToken(server: BenchServer, url: string | undefined): Promise
 }
 
 function summary(timed: readonly Timed[]): string {
-  const all = timed.map(({ ms }) => ms);
-  const middle = (pick: (timed: Timed) => number) => percentiles(timed.map(pick)).p50;
-  return `${format(percentiles(all).p50, "ms")} (${format(Math.min(...all), "")}to ` +
-    `${format(Math.max(...all), "")}); fetch ${format(middle((it) => it.fetchMs), "ms")}, ` +
-    `upload ${format(middle((it) => it.uploadMs), "ms")}`;
+  const middle = (pick: (timed: Timed) => number) => format(percentiles(timed.map(pick)).p50, "ms");
+  return `${spread(timed.map(({ ms }) => ms), "ms")}; fetch ${middle(({ fetchMs }) => fetchMs)}, ` +
+    `upload ${middle(({ uploadMs }) => uploadMs)}`;
 }

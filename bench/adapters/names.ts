@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { AdapterStore } from "../../adapters/mod.ts";
 import { Registry } from "../../adapters/registry/mod.ts";
 import type { ModelConfig } from "../../engine/core/model_config.ts";
-import { type Figure, format, percentiles, timeEach } from "../measure.ts";
+import { type Figure, spread, timeEach } from "../measure.ts";
 import { BenchServer } from "./server.ts";
 import { StateDir } from "./state_dir.ts";
 import { openBenchWorld } from "./world.ts";
@@ -25,8 +25,8 @@ export async function measureNames(model: ModelConfig): Promise<Figure[]> {
     await store.close();
   });
   return [
-    { what: `${NAMES} names: registry opened, checked and read`, value: both(opened) },
-    { what: `${NAMES} names: disk cache and store opened`, value: both(restored) },
+    { what: `${NAMES} names: registry opened, checked and read`, value: spread(opened, "ms") },
+    { what: `${NAMES} names: disk cache and store opened`, value: spread(restored, "ms") },
     ...await measureListing(state.path),
   ];
 }
@@ -41,8 +41,8 @@ async function measureListing(stateDir: string): Promise<Figure[]> {
     await server.call("GET", "/v1/adapters/adapter-1000");
   });
   return [
-    { what: `${NAMES} names: GET /v1/adapters`, value: both(listed) },
-    { what: `${NAMES} names: GET /v1/adapters/{name}`, value: both(shown) },
+    { what: `${NAMES} names: GET /v1/adapters`, value: spread(listed, "ms") },
+    { what: `${NAMES} names: GET /v1/adapters/{name}`, value: spread(shown, "ms") },
   ];
 }
 
@@ -63,9 +63,4 @@ function fill(stateDir: string): void {
     requiredSha256: null,
     deleted: false,
   })));
-}
-
-function both(durations: readonly number[]): string {
-  const { p50, p99 } = percentiles(durations);
-  return `${format(p50, "ms")} (p99 ${format(p99, "ms")})`;
 }
