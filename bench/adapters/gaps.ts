@@ -8,13 +8,15 @@ export interface Span {
 export class Gaps {
   readonly #gaps: Span[] = [];
 
-  /** Notes a stream's chunk. */
-  async follow(events: AsyncIterable<unknown>): Promise<void> {
+  /** Notes when a stream's chunks come, until it ends or is no longer wanted. */
+  async follow(events: AsyncIterable<unknown>, stop: AbortSignal): Promise<void> {
     let last: number | null = null;
     for await (const _ of events) {
       const now = performance.now();
       if (last !== null) this.#gaps.push({ from: last, to: now });
       last = now;
+      // Not by the request's own signal: see docs/PLATFORM.md, "HTTP".
+      if (stop.aborted) return;
     }
   }
 

@@ -39,7 +39,7 @@ export class BenchServer implements AsyncDisposable {
   }
 
   /** A completion's events as they come, for a prompt of 64 tokens that no other has. */
-  async *stream(fields: Json, signal?: AbortSignal): AsyncIterable<Json> {
+  async *stream(fields: Json): AsyncIterable<Json> {
     const response = await this.#server.post("/v1/completions", {
       model: this.#server.base,
       prompt: this.#nextPrompt(),
@@ -47,7 +47,7 @@ export class BenchServer implements AsyncDisposable {
       temperature: 0,
       ignore_eos: true,
       ...fields,
-    }, { signal });
+    });
     if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
     let rest = "";
     for await (const text of response.body!.pipeThrough(new TextDecoderStream())) {

@@ -100,13 +100,7 @@ async function besideStreams(server: BenchServer, change: Change): Promise<Pair[
   const gaps = new Gaps();
   const streams = Array.from({ length: STREAMS }, async (_, i) => {
     const fields = { max_tokens: STREAM_TOKENS, lora: [{ id: `stream-${i}` }] };
-    while (!stop.signal.aborted) {
-      try {
-        await gaps.follow(server.stream(fields, stop.signal));
-      } catch (error) {
-        if (!stop.signal.aborted) throw error;
-      }
-    }
+    while (!stop.signal.aborted) await gaps.follow(server.stream(fields), stop.signal);
   });
   const spans = measurePairs(change).finally(() => stop.abort());
   await Promise.all([spans, ...streams]);
