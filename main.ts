@@ -56,6 +56,7 @@ async function run(config: Config): Promise<number> {
     // The store needs the engine's model, and may pin adapters while it opens.
     loadAdapter: async (generation) => (await store.promise).weightsOf(generation),
     onProgress: ({ loadedBytes, totalBytes }) => loading(loadedBytes, totalBytes),
+    endsWithProcess: true,
   });
   await using parts = new AsyncDisposableStack();
   parts.defer(() => engine.close());
@@ -149,6 +150,7 @@ function openStore(
     registry,
     model: engine.info.model,
     maxRank: engine.info.maxLoraRank,
+    dtype: engine.info.dtype,
     maxBytes: config.adapterMemoryBytes,
     gpu: {
       has: residencyOf(engine),

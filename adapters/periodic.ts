@@ -1,4 +1,5 @@
-import { setTimeout as delay } from "node:timers/promises";
+import { sleep as systemSleep } from "./clock.ts";
+import { waitUnder } from "./signals.ts";
 
 export interface PeriodicOptions {
   /** From the end of one run to the beginning of the next; more than 0. */
@@ -14,9 +15,6 @@ export interface PeriodicOptions {
   /** At least 0, less than 1. */
   random?(): number;
 }
-
-/** A longer delay would end at once. */
-const MAX_DELAY_MS = 2 ** 31 - 1;
 
 /** Runs a task again and again, and on demand, never two at a time. A run that fails doesn't end it. */
 export class Periodic {
@@ -49,15 +47,7 @@ export class Periodic {
   async now(signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
     const run = this.#join();
-    if (signal === undefined) return await run;
-    const left = Promise.withResolvers<never>();
-    const leave = () => left.reject(signal.reason);
-    signal.addEventListener("abort", leave);
-    try {
-      await Promise.race([run, left.promise]);
-    } finally {
-      signal.removeEventListener("abort", leave);
-    }
+    await (signal === undefined ? run : waitUnder(run, signal));
   }
 
   /** Aborts the run under way and resolves once it ended; there are no more after it. */
@@ -91,7 +81,7 @@ export class Periodic {
 
   async #repeat(): Promise<void> {
     const { signal } = this.#stopping;
-    const { sleep = defaultSleep } = this.#options;
+    const { sleep = systemSleep } = this.#options;
     while (!signal.aborted) {
       await this.#join().catch(() => {});
       await sleep(this.#delayMs(), signal).catch(() => {});
@@ -100,10 +90,6 @@ export class Periodic {
 
   #delayMs(): number {
     const { intervalMs, jitter = 0.1, random = Math.random } = this.#options;
-    return Math.min(intervalMs * (1 + jitter * (2 * random() - 1)), MAX_DELAY_MS);
+    return intervalMs * (1 + jitter * (2 * random() - 1));
   }
-}
-
-async function defaultSleep(ms: number, signal: AbortSignal): Promise<void> {
-  await delay(ms, undefined, { signal });
 }

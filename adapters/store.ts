@@ -1,7 +1,12 @@
 import type { AdapterWeights } from "../engine/core/adapter_weights.ts";
 import { WeftError } from "../engine/core/errors.ts";
-import { type AdapterEntry, describeEntry, stateOf, unknownAdapter } from "./lifecycle/entry.ts";
-import { removalOf } from "./lifecycle/events.ts";
+import {
+  type AdapterEntry,
+  describeEntry,
+  removalOf,
+  stateOf,
+  unknownAdapter,
+} from "./lifecycle/entry.ts";
 import { Leases } from "./lifecycle/leases.ts";
 import { assemble, type Parts } from "./lifecycle/parts.ts";
 import { restoreNames } from "./lifecycle/restore.ts";

@@ -10,6 +10,8 @@ export interface AdapterStoreOptions {
   model: ModelConfig;
   /** The largest rank a module may have. */
   maxRank: number;
+  /** What the weights become on the GPU, and must fit in; f32 unless told. */
+  dtype?: "f16" | "f32";
   /** Host memory for adapters' tensors. */
   maxBytes: number;
   /** Opens URLs. */

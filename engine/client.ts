@@ -20,6 +20,11 @@ export interface StartOptions extends EngineOptions {
    */
   loadAdapter(generation: string): Promise<AdapterWeights>;
   onProgress?(progress: { loadedBytes: number; totalBytes: number }): void;
+  /**
+   * The process ends right after `close`, or after a start that failed: the worker's thread is left to it. A GPU
+   * driver that is unloaded while the process exits crashes it (docs/PLATFORM.md).
+   */
+  endsWithProcess?: boolean;
 }
 
 const NO_STATS: EngineStats = {
@@ -49,13 +54,13 @@ const NO_STATS: EngineStats = {
  * @throws {WeftError} `unavailable`, `bad_model` or `unsupported`, from opening device and model.
  */
 export async function startEngine(options: StartOptions): Promise<Engine> {
-  const { loadAdapter, onProgress, ...engineOptions } = options;
+  const { loadAdapter, onProgress, endsWithProcess, ...engineOptions } = options;
   const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
-  const client = new EngineClient(worker, { loadAdapter, onProgress });
+  const client = new EngineClient(worker, { loadAdapter, onProgress, endsWithProcess });
   try {
     await client.start(engineOptions);
   } catch (error) {
-    worker.terminate();
+    if (!endsWithProcess) worker.terminate();
     throw error;
   }
   return client;
@@ -65,7 +70,8 @@ export async function startEngine(options: StartOptions): Promise<Engine> {
 const CLOSE_TIMEOUT_MS = 5000;
 
 /** What the client asks of the rest of the program. */
-export interface ClientHooks extends Pick<StartOptions, "loadAdapter" | "onProgress"> {
+export interface ClientHooks
+  extends Pick<StartOptions, "loadAdapter" | "onProgress" | "endsWithProcess"> {
   /** How long `close` waits for the worker before it ends it. */
   closeTimeoutMs?: number;
 }
@@ -181,7 +187,7 @@ export class EngineClient implements Engine {
     const timer = setTimeout(() => this.#stop(closed()), closeTimeoutMs);
     await this.#closed.promise;
     clearTimeout(timer);
-    this.#worker.terminate();
+    if (!this.#hooks.endsWithProcess) this.#worker.terminate();
   }
 
   #send(message: ToWorker, transfer: Transferable[] = []): void {

@@ -17,8 +17,8 @@ scope.onmessage = async ({ data }: MessageEvent<ToWorker>) => {
       loop = await EngineLoop.open(data.options, send);
       send({ kind: "ready", info: loop.info });
       await loop.run();
+      // The client ends this thread, or leaves it to the end of the process.
       send({ kind: "closed" });
-      scope.close();
     } else if (loop) {
       loop.handle(data);
     } else {

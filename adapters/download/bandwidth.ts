@@ -1,4 +1,4 @@
-import { pause } from "./pause.ts";
+import { sleep } from "../clock.ts";
 
 /** What may pass at once after a rest, as time at the full rate. */
 const BURST_MS = 250;
@@ -24,6 +24,6 @@ export class Bandwidth {
     const now = performance.now();
     const start = Math.max(this.#busyUntil, now - BURST_MS);
     this.#busyUntil = start + bytes / this.#bytesPerMs;
-    if (this.#busyUntil > now) await pause(this.#busyUntil - now, signal);
+    if (this.#busyUntil > now) await sleep(this.#busyUntil - now, signal);
   }
 }

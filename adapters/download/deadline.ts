@@ -1,4 +1,5 @@
 import { adapterError } from "../reasons.ts";
+import { underSignals } from "../signals.ts";
 
 export interface DeadlineOptions {
   ms: number;
@@ -16,21 +17,21 @@ export async function withDeadline<T>(
   task: (signal: AbortSignal) => Promise<T>,
   { ms, signal, location }: DeadlineOptions,
 ): Promise<T> {
-  signal.throwIfAborted();
-  const controller = new AbortController();
-  const forward = () => controller.abort(signal.reason);
-  signal.addEventListener("abort", forward, { once: true });
+  const late = new AbortController();
   const timer = setTimeout(() => {
-    controller.abort(adapterError("total_timeout", `${location} took longer than ${ms / 1000} s`));
+    late.abort(adapterError("total_timeout", `${location} took longer than ${ms / 1000} s`));
   }, ms);
   try {
-    return await task(controller.signal);
-  } catch (error) {
-    // Whatever the task made of being aborted, the cause is the timeout or the caller.
-    controller.signal.throwIfAborted();
-    throw error;
+    return await underSignals([signal, late.signal], async (signal) => {
+      try {
+        return await task(signal);
+      } catch (error) {
+        // Whatever the task made of being aborted, the cause is the timeout or the caller.
+        signal.throwIfAborted();
+        throw error;
+      }
+    });
   } finally {
     clearTimeout(timer);
-    signal.removeEventListener("abort", forward);
   }
 }

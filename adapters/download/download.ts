@@ -1,4 +1,5 @@
 import { WeftError } from "../../engine/core/errors.ts";
+import { sleep } from "../clock.ts";
 import type { OriginClient, OriginRequest, OriginResponse } from "../http/client.ts";
 import type { FetchProgress } from "../origin.ts";
 import { adapterError } from "../reasons.ts";
@@ -12,7 +13,6 @@ import {
   statusError,
 } from "./answer.ts";
 import type { Bandwidth } from "./bandwidth.ts";
-import { pause } from "./pause.ts";
 import { DEFAULT_RETRY, delayAfter, isPassing, PassingFailure, type RetryPolicy } from "./retry.ts";
 import type { Sink } from "./sink.ts";
 
@@ -95,7 +95,7 @@ export class Downloader {
         failures = transfer.resumableBytes > before ? 1 : failures + 1;
         const delayMs = delayAfter(error, { failures, policy: this.#retry });
         if (delayMs === null) throw error.error;
-        await pause(delayMs, options.signal);
+        await sleep(delayMs, options.signal);
       }
     }
   }

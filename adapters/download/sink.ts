@@ -10,9 +10,15 @@ export interface Sink {
   reset(): Promise<void>;
 }
 
-/** Collects a small object in memory. */
+/** What most configurations and manifests fit in. */
+const FIRST_BYTES = 1 << 14;
+
+/**
+ * Collects a small object in memory. It copies: a chunk may be one byte of a large buffer, and an origin could send
+ * millions of them.
+ */
 export class MemorySink implements Sink {
-  #chunks: Uint8Array<ArrayBuffer>[] = [];
+  #buffer = new Uint8Array(FIRST_BYTES);
   #length = 0;
 
   get length(): number {
@@ -20,23 +26,22 @@ export class MemorySink implements Sink {
   }
 
   get bytes(): Uint8Array<ArrayBuffer> {
-    const whole = new Uint8Array(this.#length);
-    let at = 0;
-    for (const chunk of this.#chunks) {
-      whole.set(chunk, at);
-      at += chunk.byteLength;
-    }
-    return whole;
+    return this.#buffer.slice(0, this.#length);
   }
 
   write(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-    this.#chunks.push(bytes);
-    this.#length += bytes.byteLength;
+    const length = this.#length + bytes.byteLength;
+    if (length > this.#buffer.byteLength) {
+      const larger = new Uint8Array(Math.max(length, 2 * this.#buffer.byteLength));
+      larger.set(this.#buffer.subarray(0, this.#length));
+      this.#buffer = larger;
+    }
+    this.#buffer.set(bytes, this.#length);
+    this.#length = length;
     return Promise.resolve();
   }
 
   reset(): Promise<void> {
-    this.#chunks = [];
     this.#length = 0;
     return Promise.resolve();
   }

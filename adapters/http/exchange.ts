@@ -46,7 +46,7 @@ export class Exchange {
     const abort = () => this.#destroy(asked.signal.reason);
     asked.signal.addEventListener("abort", abort);
     this.#request
-      .on("socket", (socket: Socket) => this.#watch(socket))
+      .on("socket", (socket: Socket) => this.#take(socket))
       .on("response", (response: IncomingMessage) => this.#answer.resolve(response))
       .on("upgrade", (_response: IncomingMessage, socket: Socket) => socket.destroy())
       .on("error", (error: unknown) => this.#fail(error))
@@ -121,6 +121,16 @@ export class Exchange {
     ).catch((error) => this.#destroy(error)); // connecting begins within the callback, and may throw
   }
 
+  /**
+   * Deno 2.9.6 makes a request anew, on a new connection, when a kept one closes before an answer came: also where
+   * it was destroyed, and then nothing would end it.
+   */
+  #take(socket: Socket): void {
+    if (this.#failure === undefined) return this.#watch(socket);
+    socket.destroy();
+    this.#request.destroy();
+  }
+
   #watch(socket: Socket): void {
     if (!socket.connecting) return this.#awaitHead();
     const { connectTimeoutMs } = this.#options;
@@ -157,11 +167,14 @@ export class Exchange {
   #checkCoding(status: number, headers: Headers): void {
     const transfer = headers.get("transfer-encoding") ?? "chunked";
     if (transfer.toLowerCase() !== "chunked") {
-      throw this.#error("bad_response", `it answered with transfer-encoding "${transfer}"`);
+      throw this.#error("bad_response", `it answered with transfer-encoding "${cut(transfer)}"`);
     }
     const content = headers.get("content-encoding") ?? "identity";
     if (status >= 200 && status < 300 && content.toLowerCase() !== "identity") {
-      throw this.#error("bad_response", `it answered with content-encoding "${content}", unasked`);
+      throw this.#error(
+        "bad_response",
+        `it answered with content-encoding "${cut(content)}", unasked`,
+      );
     }
   }
 
@@ -226,6 +239,11 @@ export class Exchange {
   #error(reason: AdapterReason, why: string, cause?: unknown): WeftError {
     return adapterError(reason, `Cannot fetch ${describeUrl(this.#asked.url)}: ${why}`, { cause });
   }
+}
+
+/** What an origin says, short enough for a message. */
+function cut(text: string): string {
+  return text.length > 40 ? `${text.slice(0, 39)}…` : text;
 }
 
 function headersOf(message: IncomingMessage): Headers {

@@ -76,6 +76,6 @@ export function throwAtRedirect(
 /** Reads a short body to its end, so that the connection can be kept. */
 async function discard({ headers, body }: OriginResponse): Promise<void> {
   const length = Number(headers.get("content-length") ?? Infinity);
-  if (length > MAX_DRAINED_BYTES) return await body.cancel();
+  if (!(length <= MAX_DRAINED_BYTES)) return await body.cancel();
   for await (const _ of body);
 }

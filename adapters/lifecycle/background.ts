@@ -2,6 +2,7 @@ import type { Clock } from "../clock.ts";
 import { Limiter } from "../limiter.ts";
 import { underSignals } from "../signals.ts";
 import { messageOf, WeftError } from "../../engine/core/errors.ts";
+import { hostOf } from "./content.ts";
 import type { AdapterEntry } from "./entry.ts";
 import type { OnAdapterEvent } from "./events.ts";
 import type { Pins } from "./pins.ts";
@@ -9,8 +10,9 @@ import { retryDelayMs } from "./retry_policy.ts";
 import type { Tiers } from "./tiers.ts";
 import type { Updater } from "./updater.ts";
 
-/** So that requests' own fetches find room beside it. */
-const CONCURRENT_TASKS = 2;
+/** So that requests' own fetches find room beside them. */
+const CONCURRENT_RENEWALS = 2;
+const CONCURRENT_CHECKS = 1;
 
 export interface BackgroundOptions {
   tiers: Tiers;
@@ -24,7 +26,9 @@ export interface BackgroundOptions {
 /** What happens without a request: names that should be warm are brought up to date, again and again if need be. */
 export class Background {
   readonly #options: BackgroundOptions;
-  readonly #limiter = new Limiter(CONCURRENT_TASKS);
+  readonly #renewing = new Limiter(CONCURRENT_RENEWALS);
+  /** Apart, so that a pin waits for no round of thousands of names. */
+  readonly #checking = new Limiter(CONCURRENT_CHECKS);
   readonly #tasks = new Set<Promise<void>>();
   readonly #kept = new Set<AdapterEntry>();
 
@@ -64,13 +68,16 @@ export class Background {
   /** Asks the origins of these names whether they have something new. */
   async revalidate(entries: readonly AdapterEntry[], signal: AbortSignal): Promise<void> {
     await Promise.all(
-      entries.map((entry) => this.#try(() => this.#refresh(entry, signal), signal)),
+      entries.map((entry) =>
+        this.#try(() => this.#refresh(entry, signal), { entry, limiter: this.#checking, signal })
+      ),
     );
   }
 
   async #keep(entry: AdapterEntry, signal: AbortSignal): Promise<void> {
     for (let attempts = 1; this.#hasWork(entry);) {
-      if (await this.#try(() => this.#work(entry, signal), signal)) continue;
+      const turn = { entry, limiter: this.#renewing, signal };
+      if (await this.#try(() => this.#work(entry, signal), turn)) continue;
       await this.#options.clock.sleep(retryDelayMs(attempts++), signal);
     }
   }
@@ -105,13 +112,19 @@ export class Background {
   }
 
   /** False when it failed; its status says why. @throws What `signal` holds when it aborts. */
-  async #try(task: () => Promise<void>, signal: AbortSignal): Promise<boolean> {
+  async #try(task: () => Promise<void>, { entry, limiter, signal }: Turn): Promise<boolean> {
     try {
-      await this.#limiter.run(task, signal);
+      await limiter.run(task, { signal, share: hostOf(entry.target) });
       return true;
     } catch {
       signal.throwIfAborted();
       return false;
     }
   }
+}
+
+interface Turn {
+  entry: AdapterEntry;
+  limiter: Limiter;
+  signal: AbortSignal;
 }

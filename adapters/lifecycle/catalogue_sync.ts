@@ -2,9 +2,12 @@ import type { AdapterCatalogue, ListedAdapter } from "../origin.ts";
 import type { Background } from "./background.ts";
 import type { Clock } from "../clock.ts";
 import type { Content, Target } from "./content.ts";
-import { AdapterEntry } from "./entry.ts";
-import { type OnAdapterEvent, removalOf } from "./events.ts";
+import { AdapterEntry, removalOf } from "./entry.ts";
+import type { OnAdapterEvent } from "./events.ts";
+import { ListingProblems } from "./listing_problems.ts";
 import type { NameChange, Names } from "./names.ts";
+
+type Report = (problem: string) => void;
 
 export interface CatalogueSyncOptions {
   names: Names;
@@ -17,11 +20,13 @@ export interface CatalogueSyncOptions {
 /** Brings the names to what catalogues list. */
 export class CatalogueSync {
   readonly #options: CatalogueSyncOptions;
-  /** The problems of each place's latest listing: told when they are new. */
-  readonly #problems = new Map<string, Set<string>>();
+  readonly #problems: ListingProblems;
 
   constructor(options: CatalogueSyncOptions) {
     this.#options = options;
+    this.#problems = new ListingProblems((place, message) =>
+      options.onEvent({ kind: "listing_problem", place, message })
+    );
   }
 
   /** @throws {WeftError} when the place can't be listed; then all stays as it was. */
@@ -29,11 +34,11 @@ export class CatalogueSync {
     const { clock, onEvent, background } = this.#options;
     const startedAt = clock.now();
     const place = catalogue.location;
-    const problems = new Set<string>();
-    const listed = await catalogue.list(signal, (problem) => problems.add(problem));
-    signal.throwIfAborted();
-    const { added, changed, removed } = this.#apply({ place, listed, problems });
-    this.#tell(place, problems);
+    const problems = this.#problems.begin(place);
+    const { listed, added, changed, removed } = await this.#bring(catalogue, {
+      signal,
+      report: problems.report,
+    }).finally(problems.end);
     onEvent({
       kind: "listed",
       place,
@@ -46,7 +51,19 @@ export class CatalogueSync {
     for (const entry of changed) background.keep(entry);
   }
 
-  #apply({ place, listed, problems }: Listing) {
+  async #bring(
+    catalogue: AdapterCatalogue,
+    { signal, report }: { signal: AbortSignal; report: Report },
+  ) {
+    const listed = await catalogue.list(signal, report);
+    signal.throwIfAborted();
+    return { listed, ...this.#apply(catalogue.location, { listed, report }) };
+  }
+
+  #apply(
+    place: string,
+    { listed, report }: { listed: readonly ListedAdapter[]; report: Report },
+  ) {
     const { names } = this.#options;
     const added: AdapterEntry[] = [];
     const moves: { entry: AdapterEntry; change: NameChange }[] = [];
@@ -58,9 +75,9 @@ export class CatalogueSync {
         if (change) moves.push({ entry, change });
         if (compare(entry, item) || change) changed.push(entry);
       } else if (entry) {
-        const change = this.#meet(entry, { place, problems });
+        const change = this.#meet(entry, { place, report });
         if (change) moves.push({ entry, change });
-      } else if (this.#isFree(item.name, problems)) {
+      } else if (this.#isFree(item.name, report)) {
         added.push(newEntry(item, place));
       }
     }
@@ -70,11 +87,11 @@ export class CatalogueSync {
     return { added, changed, removed };
   }
 
-  #isFree(name: string, problems: Set<string>): boolean {
+  #isFree(name: string, report: Report): boolean {
     const { names, reservedNames } = this.#options;
     if (names.deletedFrom(name) !== null) return false;
     if (!reservedNames.has(name)) return true;
-    problems.add(
+    report(
       `Adapter ${JSON.stringify(name)} is left out: the name means the base model or the router`,
     );
     return false;
@@ -83,11 +100,11 @@ export class CatalogueSync {
   /** A name that the API or the manifest holds stays theirs; two catalogues' is the first one's. */
   #meet(
     entry: AdapterEntry,
-    { place, problems }: Pick<Listing, "place" | "problems">,
+    { place, report }: { place: string; report: Report },
   ): NameChange | null {
     if (entry.owner !== "catalogue" && entry.isCommitted && entry.place === null) return { place };
     if (entry.owner === "catalogue" && entry.place !== null) {
-      problems.add(
+      report(
         `Adapter ${JSON.stringify(entry.name)} is left out: ${entry.place} lists the name too`,
       );
     }
@@ -107,23 +124,6 @@ export class CatalogueSync {
     for (const event of events) onEvent(event);
     return removed;
   }
-
-  #tell(place: string, problems: Set<string>): void {
-    const known = this.#problems.get(place);
-    this.#problems.set(place, problems);
-    for (const message of problems) {
-      if (known?.has(message)) continue;
-      this.#options.onEvent({ kind: "listing_problem", place, message });
-    }
-  }
-}
-
-/** One look at a catalogue. */
-interface Listing {
-  place: string;
-  listed: readonly ListedAdapter[];
-  /** What is left out, and why; `#apply` adds to it. */
-  problems: Set<string>;
 }
 
 /** Content whose origin was replaced by another: its version means nothing there. */

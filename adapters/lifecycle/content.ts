@@ -20,6 +20,11 @@ export interface Content {
   readonly targetModules: string[];
 }
 
+/** What its fetches share with others: the host or bucket. */
+export function hostOf({ source }: Target): string {
+  return URL.parse(source.location)?.host ?? "";
+}
+
 export function meets(content: Content, requiredSha256: string | null): boolean {
   return requiredSha256 === null ||
     [content.generation, content.sha256].includes(requiredSha256);

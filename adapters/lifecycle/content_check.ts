@@ -17,6 +17,8 @@ export interface ContentCheckOptions {
   model: ModelConfig;
   /** The largest rank a module may have. */
   maxRank: number;
+  /** What the weights become on the GPU. */
+  dtype: "f16" | "f32";
   /** Throws for what could never fit in memory. */
   refuseBeyond(bytes: number): void;
 }
@@ -58,7 +60,7 @@ export class ContentCheck {
     files: AdapterFiles,
     known: { generation: string; signal: AbortSignal },
   ): Promise<AdapterWeights> {
-    const { model, maxRank } = this.#options;
-    return parsePeftAdapter(files, { model, maxRank, ...known });
+    const { model, maxRank, dtype } = this.#options;
+    return parsePeftAdapter(files, { model, maxRank, dtype, ...known });
   }
 }

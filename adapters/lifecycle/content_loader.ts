@@ -5,7 +5,7 @@ import { Limiter } from "../limiter.ts";
 import type { AdapterContent, ReadOptions } from "../origin.ts";
 import { SingleFlight } from "../single_flight.ts";
 import { formOf } from "../sources/adapter_url.ts";
-import type { Content, Target } from "./content.ts";
+import { type Content, hostOf, type Target } from "./content.ts";
 import type { ContentCheck, VersionedContent } from "./content_check.ts";
 import type { Counters } from "./counters.ts";
 import type { AdapterEntry } from "./entry.ts";
@@ -77,7 +77,8 @@ export class ContentLoader {
     if (!this.#tiers.disk?.has(generation)) return Promise.resolve(null);
     return this.#loads.run(generation, {
       signal,
-      task: (signal) => this.#run(this.#loading.run(() => this.#load(generation, signal), signal)),
+      task: (signal) =>
+        this.#run(this.#loading.run(() => this.#load(generation, signal), { signal })),
       take: (hold) => hold && hold.again(),
     });
   }
@@ -154,14 +155,15 @@ export class ContentLoader {
 
   /** Files of this machine stay where they are. A look whether they changed must not wait for loads. */
   async #readLocal(job: FetchJob): Promise<Fetched | null> {
+    const { signal } = job;
     if (job.unless === undefined) {
       return await this.#loading.run(async () => {
         const found = await this.#look(job);
         return found && await this.#checkLocal(found, job);
-      }, job.signal);
+      }, { signal });
     }
     const found = await this.#look(job);
-    return found && await this.#loading.run(() => this.#checkLocal(found, job), job.signal);
+    return found && await this.#loading.run(() => this.#checkLocal(found, job), { signal });
   }
 
   /** A bundle is unpacked in the staging directory, but not kept. */
@@ -186,6 +188,7 @@ export class ContentLoader {
   }
 
   async #download(job: FetchJob): Promise<Fetched | null> {
+    const { signal } = job;
     const disk = this.#disk();
     if (job.unless === undefined) this.#options.counters.diskMisses++;
     return await this.#fetching.run(async () => {
@@ -195,17 +198,17 @@ export class ContentLoader {
         const found = await job.target.source.read(readOptions(job, staged));
         if (found === null) return null;
         const { content, weights } = await this.#loading.run(
-          () => this.#check.examine(found, job.signal),
-          job.signal,
+          () => this.#check.examine(found, signal),
+          { signal },
         );
         this.#came(found, content, job);
         // From here on nobody else's leaving takes the generation off the disk.
         const kept = new Hold(this.#tiers, content.generation, undefined);
         try {
-          job.signal.throwIfAborted();
+          signal.throwIfAborted();
           await staged.keep(content.generation);
           isKept = true;
-          job.signal.throwIfAborted();
+          signal.throwIfAborted();
           return { content, hold: this.#intoMemory(weights) };
         } finally {
           kept.release();
@@ -213,7 +216,7 @@ export class ContentLoader {
       } finally {
         if (!isKept) await staged.drop();
       }
-    }, job.signal);
+    }, { signal, share: hostOf(job.target) });
   }
 
   /** What is on the disk is not lost where memory is full just now. */

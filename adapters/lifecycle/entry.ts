@@ -2,6 +2,7 @@ import { adapterError } from "../reasons.ts";
 import type { FetchProgress } from "../origin.ts";
 import type { AdapterInfo, AdapterLevel, AdapterOwner, AdapterState } from "../types.ts";
 import type { Content, Target } from "./content.ts";
+import type { AdapterEvent } from "./events.ts";
 import type { Failure } from "./retry_policy.ts";
 import type { PinHold } from "./tiers.ts";
 
@@ -103,6 +104,11 @@ export function stateOf({ reads, put, content, failure }: AdapterEntry): Adapter
   if (reads > 0 || put !== null) return "loading";
   if (content !== null) return "ready";
   return failure === null ? "registered" : "failed";
+}
+
+/** To be made before the name goes, and told after. */
+export function removalOf({ name, content }: AdapterEntry): AdapterEvent {
+  return { kind: "removed", name, generation: content?.generation ?? null };
 }
 
 export function unknownAdapter(name: string): Error {

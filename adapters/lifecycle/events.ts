@@ -1,5 +1,3 @@
-import type { AdapterEntry } from "./entry.ts";
-
 /** What the life cycle tells its owner, for logs. Nothing in it is secret. */
 export type AdapterEvent =
   | { kind: "fetch_started"; name: string; url: string }
@@ -39,11 +37,6 @@ export type AdapterEvent =
   | { kind: "disk_failed"; generation: string; message: string };
 
 export type OnAdapterEvent = (event: AdapterEvent) => void;
-
-/** To be made before the name goes, and told after. */
-export function removalOf({ name, content }: AdapterEntry): AdapterEvent {
-  return { kind: "removed", name, generation: content?.generation ?? null };
-}
 
 /** A listener by which nothing fails: what it is told of has happened, and a log that is broken can't undo it. */
 export function guarded(onEvent: OnAdapterEvent): OnAdapterEvent {

@@ -3,8 +3,8 @@ import { diffManifest, type Manifest, type NamedManifestAdapter } from "../regis
 import type { Background } from "./background.ts";
 import { withoutVersion } from "./catalogue_sync.ts";
 import { meets, type Target } from "./content.ts";
-import { AdapterEntry } from "./entry.ts";
-import { type OnAdapterEvent, removalOf } from "./events.ts";
+import { AdapterEntry, removalOf } from "./entry.ts";
+import type { OnAdapterEvent } from "./events.ts";
 import type { NameChange, Names } from "./names.ts";
 import { sourceOf } from "./refused_source.ts";
 

@@ -23,7 +23,7 @@ export type Parts = ReturnType<typeof assemble>;
 
 /** @param closing Aborts when the store closes. */
 export function assemble(options: AdapterStoreOptions, closing: AbortSignal) {
-  const { model, maxRank, origins, registry, disk, gpu } = options;
+  const { model, maxRank, dtype = "f32", origins, registry, disk, gpu } = options;
   const { maxConcurrentFetches = 4, maxConcurrentLoads = 2, firstListingMs = 10_000 } = options;
   const { catalogues = [], manifest, refreshMs, clock = systemClock } = options;
   const onEvent = guarded(options.onEvent ?? (() => {}));
@@ -34,7 +34,7 @@ export function assemble(options: AdapterStoreOptions, closing: AbortSignal) {
   const names = new Names(tiers, registry);
   const unnamed = new UnnamedAdapters(origins, tiers);
   const refuseBeyond = (bytes: number) => memory.refuseBeyond(bytes);
-  const check = new ContentCheck({ model, maxRank, refuseBeyond });
+  const check = new ContentCheck({ model, maxRank, dtype, refuseBeyond });
   const limits = { maxConcurrentFetches, maxConcurrentLoads };
   const loader = new ContentLoader({ tiers, check, counters, clock, onEvent, ...limits });
   const updater = new Updater({ loader, names, tiers, counters, clock, onEvent });

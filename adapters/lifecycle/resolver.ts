@@ -78,10 +78,11 @@ export class Resolver {
   }
 
   async #resolve(entry: AdapterEntry, signal: AbortSignal): Promise<Found> {
-    for (;;) {
+    for (let hasWaited = false;;) {
       signal.throwIfAborted();
       if (entry.content === null && entry.put) {
         await waitUnder(entry.put.ended, signal);
+        hasWaited = true;
         continue;
       }
       if (!entry.isCommitted) {
@@ -91,6 +92,8 @@ export class Resolver {
         ? await this.#look(entry, signal)
         : await this.#climb(entry, signal);
       if (found === null) continue;
+      // It had to be fetched, though by another's order.
+      if (hasWaited) found.level = "origin";
       if (found.hold.problem === undefined) return found;
       found.hold.release();
       throw found.hold.problem;
@@ -142,8 +145,10 @@ export class Resolver {
   /** While a failure is fresh, it is the answer. */
   #rememberedError({ targetFailure }: AdapterEntry): Error | null {
     const now = this.#clock.now();
-    const isFresh = targetFailure !== null && now < (targetFailure.retryAt ?? 0);
-    return isFresh ? errorOf(targetFailure, now) : null;
+    if (targetFailure === null || targetFailure.retryAt === null) return null;
+    const { at, retryAt } = targetFailure;
+    // A clock that was set back must not make it last.
+    return at <= now && now < retryAt ? errorOf(targetFailure, now) : null;
   }
 
   /** Why the origin has nothing good; null as in #climb. */

@@ -45,7 +45,8 @@ export class Schedule {
   }
 
   /**
-   * Lists what is on this machine, begins to list the rest, and waits a while for what was never listed before.
+   * Lists what is on this machine, begins to list the rest, and waits a while for what was never listed before,
+   * unless it refuses.
    *
    * @throws {WeftError} when a local catalogue can't be read.
    */
@@ -58,7 +59,7 @@ export class Schedule {
     for (const catalogue of catalogues) {
       const { promise, resolve } = Promise.withResolvers<void>();
       if (!catalogue.isLocal && !this.#wasListed(catalogue.location)) first.push(promise);
-      background.start((signal) => this.#repeat(catalogue, { signal, onListed: resolve }));
+      background.start((signal) => this.#repeat(catalogue, { signal, onAnswer: resolve }));
     }
     if (this.#watcher) {
       this.#watcher.start();
@@ -97,7 +98,10 @@ export class Schedule {
         this.#firstManifest.resolve();
         return Promise.resolve();
       },
-      onError: (error) => this.#failed(object.location, { error, retryAt: null }),
+      onError: (error) => {
+        this.#failed(object.location, { error, retryAt: null });
+        if (isRefusal(error)) this.#firstManifest.resolve();
+      },
     });
   }
 
@@ -110,12 +114,12 @@ export class Schedule {
     return turn.run(async () => {
       await this.#options.sync.sync(catalogue, signal);
       this.#noteListed(catalogue.location);
-    }, signal);
+    }, { signal });
   }
 
   async #repeat(
     catalogue: AdapterCatalogue,
-    { signal, onListed }: { signal: AbortSignal; onListed: () => void },
+    { signal, onAnswer }: { signal: AbortSignal; onAnswer: () => void },
   ): Promise<void> {
     const { clock, refreshMs } = this.#options;
     let isDue = !catalogue.isLocal;
@@ -123,13 +127,15 @@ export class Schedule {
       let delay = refreshMs;
       try {
         if (isDue) await this.#list(catalogue, signal);
-        onListed();
+        onAnswer();
         failures = 0;
       } catch (error) {
         signal.throwIfAborted();
         delay = Math.min(retryDelayMs(++failures), refreshMs ?? Infinity);
         const retryAt = clock.now() + Math.round(delay);
         this.#failed(catalogue.location, { error, retryAt });
+        // Time alone mends no credentials: the start has nothing to wait for.
+        if (isRefusal(error)) onAnswer();
       }
       if (delay === undefined) return;
       isDue = true;
@@ -166,6 +172,14 @@ export class Schedule {
 
 function listedKey(place: string): string {
   return `first listed ${place}`;
+}
+
+/** The place was reached and says no, or nonsense. */
+function isRefusal(error: unknown): boolean {
+  if (!(error instanceof WeftError)) return false;
+  const { reason, code } = error;
+  return reason === "origin_unauthorized" || reason === "origin_not_found" ||
+    code === "invalid_request";
 }
 
 /** A tenth more or less, so that a fleet does not ask in step. */

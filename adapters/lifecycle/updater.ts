@@ -76,6 +76,9 @@ export class Updater {
     } catch (error) {
       // The GPU can't take it: it will not when it is fetched again either.
       const isBad = error instanceof WeftError && error.code === "bad_adapter";
+      const isConflict = error instanceof WeftError && error.code === "conflict";
+      // What came is no good after all; a name that was taken first says nothing of it.
+      if (!options.signal.aborted && !isConflict) this.#options.counters.failed(error);
       throw isBad ? new BadContent(content.version, error) : error;
     } finally {
       if (!isMoved) hold.release();

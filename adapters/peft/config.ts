@@ -5,7 +5,7 @@ import { refuseUnsupported } from "./unsupported.ts";
 
 export const MAX_CONFIG_BYTES = 1_000_000;
 /** Enough to give every projection of a 290-layer model its own rank. */
-export const MAX_PATTERNS = 2048;
+const MAX_PATTERNS = 2048;
 
 /** Modules by name: each name stands for itself and for every module that ends with it after a dot. */
 export interface NameList {

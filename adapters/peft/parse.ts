@@ -11,6 +11,8 @@ export interface ParseOptions {
   model: ModelConfig;
   /** The largest rank a module may have. */
   maxRank: number;
+  /** What the weights become on the GPU; f32 unless told. */
+  dtype?: "f16" | "f32";
   /** That of the files, where it is known already. */
   generation?: string;
   signal?: AbortSignal;
@@ -23,10 +25,10 @@ export interface ParseOptions {
  */
 export async function parsePeftAdapter(
   files: AdapterFiles,
-  { model, maxRank, generation, signal }: ParseOptions,
+  { model, maxRank, dtype, generation, signal }: ParseOptions,
 ): Promise<AdapterWeights> {
   const targets = resolveTargets(parsePeftConfig(files.config), { model, maxRank });
-  const modules = await readModules(files.weights, targets, { model, signal });
+  const modules = await readModules(files.weights, targets, { model, dtype, signal });
   return {
     generation: generation ?? await generationOf(files),
     maxRank: Math.max(...modules.map((module) => module.rank)),

@@ -30,7 +30,8 @@ export function moduleName(layer: number, projection: Projection): string {
  * The modules an adapter changes, in the order of layers and PROJECTIONS, matched by name as PEFT does
  * (`check_target_module_exists` and `get_pattern_key` of peft 0.21).
  *
- * @throws {WeftError} `bad_adapter` when nothing matches, embeddings match, or a rank exceeds `maxRank`.
+ * @throws {WeftError} `bad_adapter` when nothing matches, embeddings match, a rank exceeds `maxRank`, or a scale
+ *   exceeds what f32 holds.
  */
 export function resolveTargets(
   config: PeftConfig,
@@ -56,6 +57,9 @@ export function resolveTargets(
         throw refuse(`rank ${rank} of ${name} exceeds the configured maximum ${maxRank}`);
       }
       const scale = alphaOf(name) / (config.rsLora ? Math.sqrt(rank) : rank);
+      if (!Number.isFinite(Math.fround(scale))) {
+        throw refuse(`${name} is scaled by ${scale}, which is beyond 32-bit floats`);
+      }
       modules.push({ name, layer, projection, rank, scale });
     }
   }

@@ -1,5 +1,11 @@
 import { type AdapterModule, projectionShape } from "../../engine/core/adapter_weights.ts";
-import { decodeF32, findNonFinite, FLOAT_DTYPES, isFloatDtype } from "../../engine/core/dtype.ts";
+import {
+  decodeF32,
+  F16_MAX,
+  findNonFinite,
+  FLOAT_DTYPES,
+  isFloatDtype,
+} from "../../engine/core/dtype.ts";
 import type { ModelConfig } from "../../engine/core/model_config.ts";
 import { parseSafetensors, type TensorInfo } from "../../engine/core/safetensors.ts";
 import { quote, refuse, summarise } from "./refuse.ts";
@@ -7,11 +13,17 @@ import type { TargetModule } from "./targets.ts";
 
 /** PEFT's wrapper around the base; files saved from the bare modules lack it. */
 const PREFIX = "base_model.model.";
+/**
+ * Five times what 290 layers with all projections take. It is parsed in one go, on the thread that streams answers.
+ */
+export const MAX_WEIGHTS_HEADER_BYTES = 4_000_000;
 /** Elements to convert before other work on this thread gets a turn: about 2 ms. */
 const ELEMENTS_PER_TURN = 1 << 20;
 
 export interface TensorOptions {
   model: ModelConfig;
+  /** What the values must fit in; f32 unless told. */
+  dtype?: "f16" | "f32";
   signal?: AbortSignal;
 }
 
@@ -20,19 +32,24 @@ export interface TensorOptions {
  * the thread now and then.
  *
  * @throws {WeftError} `bad_adapter` when the file is malformed, a tensor is missing, is not expected, has a
- *   wrong shape or dtype, or holds NaN or infinity. What `signal` holds when it aborts.
+ *   wrong shape or dtype, or holds NaN, infinity or what `dtype` can't. What `signal` holds when it aborts.
  */
 export async function readModules(
   bytes: Uint8Array,
   targets: readonly TargetModule[],
-  { model, signal }: TensorOptions,
+  { model, dtype = "f32", signal }: TensorOptions,
 ): Promise<AdapterModule[]> {
   const pairs = pairTensors(tensorsByName(bytes), { targets, model });
   const modules: AdapterModule[] = [];
   let elements = 0;
   for (const { target, a, b } of pairs) {
     const { layer, projection, rank, scale } = target;
-    modules.push({ layer, projection, rank, scale, a: decode(bytes, a), b: decode(bytes, b) });
+    const [valuesA, valuesB] = [a, b].map((tensor) => {
+      const values = decode(bytes, tensor);
+      if (dtype === "f16") refuseBeyondF16(values, tensor);
+      return values;
+    });
+    modules.push({ layer, projection, rank, scale, a: valuesA, b: valuesB });
     elements += a.elements + b.elements;
     if (elements >= ELEMENTS_PER_TURN) {
       elements = 0;
@@ -53,6 +70,7 @@ function tensorsByName(bytes: Uint8Array): Map<string, TensorInfo> {
   const { tensors } = parseSafetensors(bytes, {
     code: "bad_adapter",
     label: "adapter_model.safetensors",
+    maxHeaderBytes: MAX_WEIGHTS_HEADER_BYTES,
   });
   const byName = new Map<string, TensorInfo>();
   for (const tensor of tensors.values()) {
@@ -126,7 +144,7 @@ function checkTensor(
   { shape, rankAxis }: { shape: readonly [number, number]; rankAxis: 0 | 1 },
 ): void {
   const { name, dtype } = tensor;
-  const [found, expected] = [`[${tensor.shape.join(", ")}]`, `[${shape.join(", ")}]`];
+  const [found, expected] = [showShape(tensor.shape), showShape(shape)];
   if (tensor.shape.length !== 2) {
     throw refuse(`${quote(name)} has shape ${found}; expected ${expected}`);
   }
@@ -148,6 +166,11 @@ function checkTensor(
   }
 }
 
+function showShape(shape: readonly number[]): string {
+  const more = shape.length > 8 ? `, and ${shape.length - 8} more` : "";
+  return `[${shape.slice(0, 8).join(", ")}${more}]`;
+}
+
 function decode(bytes: Uint8Array, tensor: TensorInfo): Float32Array {
   const { name, dtype, offset, byteLength } = tensor;
   if (!isFloatDtype(dtype)) throw new TypeError(`unchecked dtype ${dtype}`);
@@ -155,4 +178,15 @@ function decode(bytes: Uint8Array, tensor: TensorInfo): Float32Array {
   const bad = findNonFinite(values);
   if (bad >= 0) throw refuse(`${quote(name)} holds ${values[bad]} at element ${bad}`);
   return values;
+}
+
+/** The GPU would refuse it, but only once a request needs it. */
+function refuseBeyondF16(values: Float32Array, { name }: TensorInfo): void {
+  // A plain loop: there may be hundreds of millions.
+  let at = 0;
+  while (at < values.length && Math.abs(values[at]) <= F16_MAX) at++;
+  if (at === values.length) return;
+  throw refuse(
+    `${quote(name)} holds ${values[at]}, beyond f16's largest value ${F16_MAX}: use --dtype f32`,
+  );
 }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { messageOf, WeftError } from "../../engine/core/errors.ts";
 import { parseStrictJson } from "../../engine/core/json_strict.ts";
+import { MAX_ADAPTERS } from "../limits.ts";
 import { ADAPTER_NAME } from "../name.ts";
 
 /** What a fleet's shared object says its adapters are: the source of truth for every replica that watches it. */
@@ -48,8 +49,12 @@ export function parseManifest(bytes: Uint8Array): Manifest {
     refuse(`it has ${bytes.byteLength} bytes, at most ${MAX_MANIFEST_BYTES} are allowed`);
   }
   const frame = check(frameSchema, parseJson(bytes), "");
+  const entries = Object.entries(frame.adapters);
+  if (entries.length > MAX_ADAPTERS) {
+    refuse(`it has ${entries.length} adapters, at most ${MAX_ADAPTERS} are allowed`);
+  }
   const adapters = new Map<string, ManifestAdapter>();
-  for (const [name, value] of Object.entries(frame.adapters)) {
+  for (const [name, value] of entries) {
     if (!ADAPTER_NAME.test(name)) {
       refuse(
         `adapters: ${

@@ -31,7 +31,7 @@ const MIGRATIONS: readonly string[] = [
 ];
 
 /** The schema this program writes. */
-export const SCHEMA_VERSION = MIGRATIONS.length;
+const SCHEMA_VERSION = MIGRATIONS.length;
 
 /**
  * Refuses what is not a sound registry of this version or an earlier one. Writes nothing.

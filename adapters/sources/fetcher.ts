@@ -146,7 +146,7 @@ export function bundlePath(staging: string): string {
   return join(staging, "bundle.part");
 }
 
-export function fileOf({ store, key }: ObjectPlace, name: string): Downloadable {
+function fileOf({ store, key }: ObjectPlace, name: string): Downloadable {
   return objectAt(store, key === "" ? name : `${key}/${name}`);
 }
 

@@ -2,6 +2,7 @@ import { type Downloadable, type Downloader, MemorySink } from "../download/mod.
 import type { OriginRequest } from "../http/client.ts";
 import { adapterError } from "../reasons.ts";
 import { redact } from "./adapter_url.ts";
+import { refuseDots } from "./object_key.ts";
 import type { ListedObject, ObjectStore } from "./object_store.ts";
 
 const REPO_PART = /^[A-Za-z0-9][\w.-]{0,95}$/;
@@ -21,7 +22,7 @@ export interface HubPlace {
   path: string;
 }
 
-/** Reads `hf://owner/name[@revision][/path]`. @throws {WeftError} `bad_url`. */
+/** Reads `hf://owner/name[@revision][/path]`. @throws {WeftError} `bad_url` or `path_not_allowed`. */
 export function parseHubUrl(url: URL): HubPlace {
   const [, name, revision = "main", path = ""] = PATH.exec(url.pathname) ?? [];
   const isRepo = name !== undefined && [url.host, name].every((part) => REPO_PART.test(part));
@@ -31,11 +32,14 @@ export function parseHubUrl(url: URL): HubPlace {
       `${redact(url)} cannot be read; it must look like hf://owner/name[@revision][/subfolder]`,
     );
   }
-  return {
+  const place = {
     repo: `${url.host}/${name}`,
     revision: decodeURIComponent(revision),
     path: decodeURIComponent(path).replace(/\/+$/, ""),
   };
+  // Encoded once more they would lead to other places of the hub, with its token.
+  for (const part of [place.revision, place.path]) refuseDots(part, redact(url));
+  return place;
 }
 
 export interface HubStoreOptions {

@@ -8,6 +8,8 @@ import type { ListedObject } from "./object_store.ts";
 const MAX_PAGE_BYTES = 16 << 20;
 /** A million objects, in pages of 1,000 (S3). */
 const MAX_PAGES = 1000;
+/** It becomes a part of the next request's URL; S3's and Azure's have a few hundred characters. */
+const MAX_TOKEN_LENGTH = 4096;
 
 export interface ListOptions {
   /** For people. */
@@ -28,6 +30,7 @@ export interface ListOptions {
  */
 export async function* listPages(options: ListOptions): AsyncIterable<ListedObject> {
   const { location, prefix, parse, downloader, signal } = options;
+  const asked = new Set<string>();
   let next: string | null = null;
   for (let pages = 0; pages < MAX_PAGES; pages++) {
     const into = new MemorySink();
@@ -45,9 +48,10 @@ export async function* listPages(options: ListOptions): AsyncIterable<ListedObje
       yield object;
     }
     if (listed.next === null) return;
-    if (listed.next === next) {
-      throw adapterError("bad_response", `the listing of ${location} repeats a page`);
+    if (asked.has(listed.next) || listed.next.length > MAX_TOKEN_LENGTH) {
+      throw adapterError("bad_response", `the listing of ${location} goes on in no way that ends`);
     }
+    asked.add(listed.next);
     next = listed.next;
   }
   throw adapterError("bad_response", `the listing of ${location} has over ${MAX_PAGES} pages`);

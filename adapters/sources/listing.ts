@@ -12,7 +12,7 @@ export function withGoodNames(found: readonly ListedAdapter[], report?: Report):
   const groups = Map.groupBy(found, ({ name }) => name);
   const good: ListedAdapter[] = [];
   for (const [name, adapters] of groups) {
-    const places = adapters.map(({ source }) => source.location).sort().join(" and ");
+    const places = placesOf(adapters);
     if (!ADAPTER_NAME.test(name)) {
       report?.(
         `${places} is left out: its name must be 1 to 128 letters, digits, dots, underscores or hyphens`,
@@ -22,4 +22,11 @@ export function withGoodNames(found: readonly ListedAdapter[], report?: Report):
     } else good.push(adapters[0]);
   }
   return good.sort((a, b) => a.name < b.name ? -1 : 1);
+}
+
+/** The first few: a listing may hold thousands of one name. */
+function placesOf(adapters: readonly ListedAdapter[]): string {
+  const places = adapters.map(({ source }) => source.location).sort();
+  const more = places.length > 3 ? ` and ${places.length - 3} more` : "";
+  return places.slice(0, 3).join(" and ") + more;
 }

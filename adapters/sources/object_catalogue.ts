@@ -1,6 +1,8 @@
-import { withDeadline } from "../download/mod.ts";
+import { isEntityTag, withDeadline } from "../download/mod.ts";
+import { MAX_ADAPTERS } from "../limits.ts";
 import type { AdapterCatalogue, AdapterSource, ListedAdapter } from "../origin.ts";
 import { CONFIG_FILE, WEIGHTS_FILE } from "../peft/mod.ts";
+import { adapterError } from "../reasons.ts";
 import { type AdapterForm, below, formOf, redact, stemOf } from "./adapter_url.ts";
 import { MARKS, type Report, withGoodNames } from "./listing.ts";
 import type { ListedObject } from "./object_store.ts";
@@ -20,6 +22,9 @@ export interface ObjectCatalogueOptions {
   /** For one listing, in ms. */
   totalMs: number;
 }
+
+/** Of S3 and Azure alike. */
+const MAX_KEY_LENGTH = 1024;
 
 /** What the listing tells of an adapter: the ETags of its objects by file name. */
 interface Found {
@@ -59,7 +64,11 @@ export class ObjectCatalogue implements AdapterCatalogue {
       const form = formOf(file);
       const isMark = MARKS.includes(file);
       if (!isMark && form === "directory") continue;
-      if (path.split("/").some((part) => ["", ".", ".."].includes(part))) {
+      if (key.length > MAX_KEY_LENGTH) {
+        report?.(
+          `A key of ${key.length} characters is left out; at most ${MAX_KEY_LENGTH} are allowed`,
+        );
+      } else if (path.split("/").some((part) => ["", ".", ".."].includes(part))) {
         report?.(`${JSON.stringify(path)} is left out: no URL can name it`);
       } else if (!isMark) {
         bundles.push([path, { form, etags: new Map([[file, etag]]) }]);
@@ -68,6 +77,9 @@ export class ObjectCatalogue implements AdapterCatalogue {
         const adapter = found.get(directory) ?? { form: "directory", etags: new Map() };
         found.set(directory, adapter);
         adapter.etags.set(file, etag);
+      }
+      if (found.size + bundles.length > MAX_ADAPTERS) {
+        throw adapterError("bad_response", `${this.location} holds over ${MAX_ADAPTERS} adapters`);
       }
     }
     // Beside an adapter's own files, other tensors are what its training left.
@@ -88,7 +100,10 @@ export class ObjectCatalogue implements AdapterCatalogue {
       name: path === "" ? rootName : stemOf(path),
       url: at.href,
       source: open({ key, form, location: redact(at) }),
-      version: parts.includes(undefined) ? undefined : parts.join(" "),
+      // What is no ETag never comes with the objects either.
+      version: parts.every((part) => part !== undefined && isEntityTag(part))
+        ? parts.join(" ")
+        : undefined,
     };
   }
 }

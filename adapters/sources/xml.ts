@@ -12,17 +12,26 @@ export interface XmlElement {
 
 /** Listings have four levels. */
 const MAX_DEPTH = 16;
+/** Of elements and attributes together. A full page has 5,000 objects with some 25 fields each. */
+const MAX_PARTS = 250_000;
 
 /**
  * Reads a well-formed XML document without a document type: no entities but XML's own five, so nothing expands.
  *
- * @throws {SyntaxError} for any other text; its message quotes none of it.
+ * @throws {SyntaxError} for any other text, and for more parts than a listing has, each of which would take a
+ *   hundred times its text in memory; its message quotes none of it.
  */
 export function parseXml(text: string): XmlElement {
   const parser = new SaxesParser({ xmlns: false });
   const root = element("", {});
   const open = [root];
+  let parts = 0;
+  const count = () => {
+    if (++parts > MAX_PARTS) refuse(`it has over ${MAX_PARTS} elements and attributes`);
+  };
+  parser.on("attribute", count);
   parser.on("opentag", ({ name, attributes }) => {
+    count();
     if (open.length > MAX_DEPTH) throw new SyntaxError(`elements lie over ${MAX_DEPTH} deep`);
     const child = element(name.slice(name.indexOf(":") + 1), attributes);
     open.at(-1)!.children.push(child);

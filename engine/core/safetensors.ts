@@ -3,7 +3,7 @@ import { type Dtype, DTYPE_BYTES, isDtype } from "./dtype.ts";
 import { type ErrorCode, messageOf, WeftError } from "./errors.ts";
 import { parseStrictJson } from "./json_strict.ts";
 
-/** A header beyond this is refused before it is read; 25 MB describes some 200,000 tensors. */
+/** Of a model's file; 25 MB describes some 200,000 tensors. */
 export const MAX_HEADER_BYTES = 25_000_000;
 const LENGTH_BYTES = 8;
 
@@ -33,6 +33,8 @@ export interface SafetensorsOptions {
   code: Extract<ErrorCode, "bad_model" | "bad_adapter">;
   /** What the message calls the file, such as its path. */
   label: string;
+  /** A longer header is refused before it is read; MAX_HEADER_BYTES unless given. */
+  maxHeaderBytes?: number;
 }
 
 /**
@@ -45,7 +47,10 @@ export function parseSafetensors(
   options: SafetensorsOptions,
 ): SafetensorsHeader {
   return refusing(options, () => {
-    const dataStart = findData(bytes.subarray(0, LENGTH_BYTES), bytes.byteLength);
+    const dataStart = findData(bytes.subarray(0, LENGTH_BYTES), {
+      ...options,
+      size: bytes.byteLength,
+    });
     return parseHeader(bytes.subarray(LENGTH_BYTES, dataStart), {
       dataStart,
       size: bytes.byteLength,
@@ -66,7 +71,7 @@ export async function readSafetensors(
   options: SafetensorsOptions,
 ): Promise<SafetensorsHeader> {
   const prefix = await source.read(0, Math.min(LENGTH_BYTES, source.size));
-  const dataStart = refusing(options, () => findData(prefix, source.size));
+  const dataStart = refusing(options, () => findData(prefix, { ...options, size: source.size }));
   const header = await source.read(LENGTH_BYTES, dataStart - LENGTH_BYTES);
   return refusing(options, () => parseHeader(header, { dataStart, size: source.size }));
 }
@@ -84,7 +89,10 @@ function refusing<T>({ code, label }: SafetensorsOptions, read: () => T): T {
 }
 
 /** The data's offset in the file, from the 8 little-endian bytes that give the header's length. */
-function findData(prefix: Uint8Array, size: number): number {
+function findData(
+  prefix: Uint8Array,
+  { size, maxHeaderBytes = MAX_HEADER_BYTES }: { size: number; maxHeaderBytes?: number },
+): number {
   if (prefix.byteLength < LENGTH_BYTES) {
     throw new Malformed(
       `${size} bytes are too few; the header's length alone takes ${LENGTH_BYTES}`,
@@ -92,9 +100,9 @@ function findData(prefix: Uint8Array, size: number): number {
   }
   const view = new DataView(prefix.buffer, prefix.byteOffset, LENGTH_BYTES);
   const length = view.getBigUint64(0, true);
-  if (length > BigInt(MAX_HEADER_BYTES)) {
+  if (length > BigInt(maxHeaderBytes)) {
     throw new Malformed(
-      `its header claims ${length} bytes; at most ${MAX_HEADER_BYTES} are allowed`,
+      `its header claims ${length} bytes; at most ${maxHeaderBytes} are allowed`,
     );
   }
   const end = LENGTH_BYTES + Number(length);
@@ -185,7 +193,9 @@ function parseTensor(
   const expected = elements * DTYPE_BYTES[dtype];
   const byteLength = offsets[1] - offsets[0];
   if (byteLength !== expected || !Number.isSafeInteger(expected)) {
-    throw fail(`of shape [${shape}] and dtype ${dtype} needs ${expected} bytes, not ${byteLength}`);
+    throw fail(
+      `of shape ${quote(shape)} and dtype ${dtype} needs ${expected} bytes, not ${byteLength}`,
+    );
   }
   return { name, dtype, shape, elements, offset: dataStart + offsets[0], byteLength };
 }

@@ -1,6 +1,7 @@
 import type { AdapterLevel } from "../../adapters/mod.ts";
 import { WeftError } from "../../engine/core/errors.ts";
 import type { Mixture } from "../../engine/core/generation.ts";
+import { adminError } from "../adapters/admin_errors.ts";
 import { ApiError } from "../errors.ts";
 import { unknownModel } from "../models.ts";
 import type { AppDeps } from "../ports.ts";
@@ -50,7 +51,7 @@ export async function pinMixture(
     try {
       return await (kind === "url" ? catalog.acquireUrl(id, either) : catalog.acquire(id, either));
     } catch (error) {
-      failure.abort(isDeleted(error) ? unknownModel(id, param) : error);
+      failure.abort(reasonOf(error, { kind, id, param }));
       throw error;
     }
   }));
@@ -75,9 +76,14 @@ export async function pinMixture(
   };
 }
 
-/** The name went while the request was on its way. */
-function isDeleted(error: unknown): boolean {
-  return error instanceof WeftError && error.reason === "adapter_not_found";
+/** A name may go while the request is on its way; a URL is an admin's, who is told as in an order. */
+function reasonOf(
+  error: unknown,
+  { kind, id, param }: Pick<WantedAdapter, "kind" | "id" | "param">,
+): unknown {
+  if (!(error instanceof WeftError)) return error;
+  if (kind === "url") return adminError(error);
+  return error.reason === "adapter_not_found" ? unknownModel(id, param) : error;
 }
 
 /** From the quickest to the slowest. */

@@ -41,3 +41,11 @@ Deno.test("a sleep ends in time, or at once with its signal", async () => {
     message: "gone",
   });
 });
+
+Deno.test("a sleep longer than a timer can wait doesn't end at once", async () => {
+  const waking = new AbortController();
+  const sleeping = systemClock.sleep(1e12, waking.signal);
+  await systemClock.sleep(10, new AbortController().signal);
+  waking.abort(new Error("woken"));
+  await assert.rejects(sleeping, { message: "woken" });
+});

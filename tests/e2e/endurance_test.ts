@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { ask, neverEnding, stream } from "./requests.ts";
-import { stepsOf, type TestServer, withServer } from "./server_process.ts";
+import { rssMib, stepsOf, type TestServer, withServer } from "./server_process.ts";
 
 const REQUESTS = 200;
 /** What 100 short requests may add once caches and pools are warm; a leak of a prompt's tensors is more. */
@@ -49,12 +49,4 @@ function shortRequest(server: TestServer, i: number): Promise<unknown> {
     max_tokens: 2,
   };
   return i % 3 === 0 ? stream(server, fields) : ask(server, fields);
-}
-
-/** Asked of `cat`, as Deno lets tests read /proc only with all permissions. */
-async function rssMib({ process }: TestServer): Promise<number> {
-  const args = [`/proc/${process.pid}/status`];
-  const { stdout } = await new Deno.Command("cat", { args }).output();
-  const [, kib] = /^VmRSS:\s+(\d+) kB$/m.exec(new TextDecoder().decode(stdout))!;
-  return Math.round(Number(kib) / 1024);
 }

@@ -1,292 +1,222 @@
 /**
- * What an adapter's URL must not do to a server: each hostile URL, archive and file gets its error, leaves nothing
- * behind, and the adapters in use answer as before. The server may connect to this machine alone, so that a guard
- * that fails leads nowhere.
+ * Everything that may be wrong with an adapter, its URL or its origin, brought to a real server while others use
+ * it: each gets its typed error, nobody else notices, and nothing stays.
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { BAD, MAX_BYTES } from "../adapters/download/archive_corpus.ts";
-import type { Behaviour, FaultServer } from "../adapters/fault_server.ts";
+import { DiskCache } from "../../adapters/disk/mod.ts";
+import { parsePeftAdapter } from "../../adapters/peft/mod.ts";
+import { Registry } from "../../adapters/registry/mod.ts";
+import { readModelConfig } from "../../engine/mod.ts";
+import { demoContents } from "./adapter_origin.ts";
+import { badArchives, goodArchives, MAX_DOWNLOAD } from "./hostile/archives.ts";
+import { Bystanders } from "./hostile/bystanders.ts";
 import {
-  changing,
-  endless,
-  hangUp,
-  object,
-  raw,
-  redirect,
-  stall,
-  stallAfter,
-  status,
-  truncated,
-  wrongLength,
-} from "../adapters/faults.ts";
-import { LITERALS } from "../adapters/http/address_literals.ts";
-import { AdapterOrigin, type Content, demoContents } from "./adapter_origin.ts";
-import { ask } from "./requests.ts";
-import { type Json, stepsOf, type TestServer, withServer } from "./server_process.ts";
+  ask,
+  assertHarmless,
+  assertRefused,
+  each,
+  type HostileCase,
+  newName,
+  put,
+  SECRET,
+  statusOf,
+} from "./hostile/cases.ts";
+import { aimed, type Mutant, randomMutants } from "./hostile/mutations.ts";
+import { HostileOrigins } from "./hostile/origins.ts";
+import { hostilePaths } from "./hostile/paths.ts";
+import { BAD_REQUESTS, type BadRequest, send } from "./hostile/requests.ts";
+import { URL_FLAGS, URLS } from "./hostile/urls.ts";
+import { chatBody, stream } from "./requests.ts";
+import { type Json, rssMib, stepsOf, type TestServer, withServer } from "./server_process.ts";
 
-const CONFIG = "adapter_config.json";
-const WEIGHTS = "adapter_model.safetensors";
-const LOOPBACK = "127.0.0.1,[::1],localhost,0.0.0.0";
+const AT_ONCE = 4;
+const SEED = 20_260;
 const MUTANTS = 120;
-const SECRET = "s3cr3t-signature";
+/** What memory may keep of it all: allocators and JIT, not the gigabyte that came. */
+const MAX_GROWTH_MIB = 400;
+const MODEL = await readModelConfig("models/demo");
+const MAX_RANK = 64;
+const ADAPTER = "antonyms";
 
-Deno.test("hostile URLs, archives and files get their errors; the others serve on", async (t) => {
+Deno.test("hostile adapters, URLs, origins and orders leave the server and the others as they were", async (t) => {
   const step = stepsOf(t);
+  await using origins = new HostileOrigins();
+  const content = demoContents().get(ADAPTER)!;
   const stateDir = await Deno.makeTempDir();
-  await using origin = new AdapterOrigin();
-  const good = demoContents().get("plurals")!;
+  const root = await Deno.makeTempDir();
   const flags = [
-    "--allow-insecure-loopback",
-    "--adapter-timeout",
-    "2",
-    "--adapter-max-download",
-    `${MAX_BYTES}`,
-    ...LITERALS.flatMap(([, host]) => ["--allow-adapter-host", host]),
+    ...URL_FLAGS,
+    ...origins.flags,
+    ...["--adapter-max-download", String(MAX_DOWNLOAD), "--adapter-root", root],
+    ...["--adapter-timeout", "12", "--adapter-fetches", "64", "--allow-request-urls"],
   ];
+  let log = "";
   try {
-    await withServer({ flags, stateDir, allowNet: LOOPBACK }, async (server) => {
-      origin.place("good", good);
-      assert.equal((await put(server, origin.url("good"), "in-use")).status, 201);
-      const inUse = useAllTheWhile(server);
-      const checkRefused = refusals(server);
+    // What a check let through by mistake would still be dialled by nobody.
+    await withServer({ flags, stateDir, allowNet: "127.0.0.1,localhost,[::1]" }, async (server) => {
+      const { body: good } = await put(server, {
+        name: "good",
+        url: origins.place("good", content),
+      });
+      const before = await registered(server);
+      const bystanders = await Bystanders.start(server, ["good", "word_sorting", server.base]);
+      const memory = await rssMib(server);
+      const refused = (hostile: HostileCase) => assertRefused(server, hostile);
 
-      await step("URLs", async () => {
-        for (const [url, code] of urlCases()) await checkRefused(url, [code]);
-      });
-      await step("origins at fault", async () => {
-        for (const [what, files, codes] of originCases(good)) {
-          replaceFolder(origin.server, files);
-          await checkRefused(origin.url(`bad?sig=${SECRET}`), codes, what);
-        }
-      });
-      await step("archives", async () => {
-        for (const { what, kind, bytes, reason } of BAD) {
-          origin.server.paths.set(`/bad.${kind}`, object(bytes));
-          await checkRefused(origin.url(`bad.${kind}`), [reason!], what);
-        }
-      });
-      await step("mutated files: an adapter, or its error", async () => {
-        let served = 0;
-        for (let seed = 0; seed < MUTANTS; seed++) {
-          origin.place("bad", mutate(good, seed));
-          const { status, body } = await put(server, origin.url("bad"), "mutant");
-          if (status === 422) assert.equal(body.error.code, "bad_adapter", body.error.message);
-          else assert.ok(status === 200 || status === 201, JSON.stringify(body));
-          if (status === 422) continue;
-          served++;
-          await ask(server, { model: "mutant", max_tokens: 2 });
-        }
-        console.log(`      ${served} of ${MUTANTS} mutants are adapters`);
-      });
-      await step("orders that make no sense", async () => {
-        for (const [body, name, code] of orderCases(origin.url("good"))) {
-          const response = await fetch(`${server.url}/v1/adapters/${name}`, {
-            method: "PUT",
-            headers: { "content-type": "application/json" },
-            body,
-          });
-          const { error } = await response.json();
-          assert.ok(response.status >= 400 && response.status < 500, `${body}: ${response.status}`);
-          if (code !== null) assert.equal(error.code, code, body);
-        }
-      });
+      // They wait for the most part, so the others go on meanwhile.
+      const faults = origins.faults(content);
+      const faulty = each(faults, { atOnce: faults.length, check: refused });
+      faulty.catch(() => {});
 
-      assert.ok(await inUse.stop() > 20);
-      const { data } = await (await fetch(`${server.url}/v1/adapters`)).json();
-      const served = data.filter(({ owner, state }: Json) => owner === "api" && state === "ready");
-      assert.deepEqual(served.map(({ name }: Json) => name).sort(), ["in-use", "mutant"]);
-      assert.ok(!(server.process.stderr + JSON.stringify(data)).includes(SECRET), "a secret shows");
+      await step(
+        `${URLS.length} URLs that lead where nothing may go`,
+        () => each(URLS, { atOnce: AT_ONCE, check: refused }),
+      );
+      await step(
+        `${BAD_REQUESTS.length} orders that are wrong in themselves`,
+        () =>
+          each(BAD_REQUESTS, {
+            atOnce: AT_ONCE,
+            check: (request) => assertBadRequest(server, request),
+          }),
+      );
+      await step("paths of this machine that lead elsewhere", async () => {
+        await each(await hostilePaths(root), { atOnce: 1, check: refused });
+      });
+      await step("content other than the one that was ordered", async () => {
+        const sha256 = "0".repeat(64);
+        const url = origins.plain.url("/good").href;
+        await refused({ what: "another's", url, sha256, code: "sha256_mismatch" });
+      });
+      const archives = badArchives(origins.plain);
+      await step(
+        `${archives.length} archives that were made to do harm`,
+        () => each(archives, { atOnce: AT_ONCE, check: refused }),
+      );
+      await step("the same URLs in requests", async () => {
+        const some = [...URLS, ...archives].filter((_, i) => i % 3 === 0);
+        await each(some, { atOnce: AT_ONCE, check: (one) => assertRefusedInRequest(server, one) });
+        assert.equal((await askWith(server, origins.plain.url("/good").href)).status, 200);
+      });
+      await step(
+        "good archives, and a connection that breaks and goes on, are no harm",
+        async () => {
+          for (const url of [...goodArchives(origins.plain, content), origins.resumable(content)]) {
+            const { generation } = await assertAccepted(server, url);
+            assert.equal(generation, good.generation, url);
+          }
+        },
+      );
+      const { dtype } = await (await fetch(`${server.url}/health`)).json();
+      const check = async (mutant: Mutant) => {
+        const { what, mayBeValid } = mutant;
+        const url = origins.place(newName(), mutant);
+        if (mayBeValid && await isValid(mutant, dtype)) await assertAccepted(server, url);
+        else await assertRefused(server, { what, url, code: "bad_adapter" });
+      };
+      const broken = aimed(content);
+      await step(
+        `${broken.length} adapters that break a rule`,
+        () => each(broken, { atOnce: AT_ONCE, check }),
+      );
+      await step(
+        `${MUTANTS} adapters damaged at random`,
+        () =>
+          each(randomMutants(content, { count: MUTANTS, seed: SEED }), { atOnce: AT_ONCE, check }),
+      );
+      await step(`${faults.length} faults of origins`, () => faulty);
+
+      await step("the others never noticed", async () => {
+        const answers = await bystanders.stop();
+        console.log(`      ${answers} answers`);
+        assert.ok(answers > 20, `only ${answers} answers`);
+        assert.deepEqual(await registered(server), before);
+        await server.until((metrics) => metrics.get("weft_adapter_leases") === 0);
+      });
+      await step("memory is as it was", async () => {
+        const growth = await rssMib(server) - memory;
+        console.log(`      ${growth} MiB more than before`);
+        assert.ok(growth < MAX_GROWTH_MIB, `memory grew by ${growth} MiB`);
+      });
+      log = `${server.process.stdout}\n${server.process.stderr}`;
     });
-    assert.deepEqual([...Deno.readDirSync(join(stateDir, "adapters", "incoming"))], []);
+    await step("the log tells no secret", async () => {
+      await Promise.resolve();
+      assert.ok(!log.includes(SECRET));
+    });
+    await step("nothing of it is left in the state directory", () => assertState(stateDir));
   } finally {
-    await Deno.remove(stateDir, { recursive: true });
+    for (const path of [stateDir, root]) await Deno.remove(path, { recursive: true });
   }
 });
 
-/** Asks one adapter again and again; the answer must stay the same. */
-function useAllTheWhile(server: TestServer): { stop(): Promise<number> } {
-  let isStopped = false;
-  const used = (async () => {
-    const answers: string[] = [];
-    while (!isStopped) {
-      const { choices } = await ask(server, { model: "in-use", max_tokens: 12 });
-      answers.push(choices[0].message.content!);
-    }
-    assert.equal(new Set(answers).size, 1);
-    return answers.length;
-  })();
-  used.catch(() => {}); // For a test that fails before it stops this.
-  return {
-    stop() {
-      isStopped = true;
-      return used;
-    },
-  };
-}
-
-const STATUSES: Record<string, number> = { not_allowed: 403, failed: 502, timeout: 504 };
-
-function statusOf(code: string): number {
-  if (code === "bad_url") return 400;
-  if (code.endsWith("_not_allowed") && !/^(pickle|archive_entry)/.test(code)) {
-    return STATUSES.not_allowed;
-  }
-  if (code.endsWith("_timeout")) return STATUSES.timeout;
-  return CONTENT_CODES.has(code) ? 422 : STATUSES.failed;
-}
-
-const CONTENT_CODES = new Set([
-  "bad_adapter",
-  "missing_file",
-  "pickle_not_allowed",
-  "download_too_large",
-  "bad_archive",
-  "archive_bomb",
-  "archive_entry_not_allowed",
-]);
-
-/** Puts a URL under a new name, which must be refused with one of the codes and leave nothing. */
-function refusals(server: TestServer) {
-  let count = 0;
-  return async (url: string, codes: readonly string[], what = url): Promise<void> => {
-    const name = `hostile-${count++}`;
-    const { status, body } = await put(server, url, name);
-    const code = body.error?.code;
-    assert.ok(codes.includes(code), `${what}: ${status} ${JSON.stringify(body)}, not ${codes}`);
-    assert.equal(status, statusOf(code), `${what}: ${JSON.stringify(body)}`);
-    assert.ok(!JSON.stringify(body).includes(SECRET), `${what}: a secret shows`);
-    const shown = await (await fetch(`${server.url}/v1/adapters/${name}`)).json();
-    if (shown.error?.code === "adapter_not_found") return;
-    assert.deepEqual([shown.state, shown.generation], ["failed", null], what);
-    const gone = await fetch(`${server.url}/v1/adapters/${name}`, { method: "DELETE" });
-    assert.equal(gone.status, 204);
-  };
-}
-
-function* urlCases(): Generator<[url: string, code: string]> {
-  for (const [host] of LITERALS) {
-    yield [`https://${host}/x?sig=${SECRET}`, "address_not_allowed"];
-    yield [`https://${host}:8443/x`, "host_not_allowed"];
-  }
-  yield ["https://elsewhere.example/x", "host_not_allowed"];
-  yield [`https://user:${SECRET}@elsewhere.example/x`, "bad_url"];
-  yield ["http://elsewhere.example/x", "scheme_not_allowed"];
-  yield ["http://10.0.0.1/x", "scheme_not_allowed"];
-  yield ["http://127.0.0.1.nip.example/x", "scheme_not_allowed"];
-  for (const scheme of ["ftp", "data", "javascript", "gopher", "ws", "blob", "ssh"]) {
-    yield [`${scheme}://127.0.0.1/x`, "scheme_not_allowed"];
-  }
-  yield ["file:///etc", "path_not_allowed"];
-  yield ["file:///proc/self", "path_not_allowed"];
-  yield ["/etc", "path_not_allowed"];
-  yield ["../../../etc", "path_not_allowed"];
-  yield ["s3://bucket/x", "host_not_allowed"];
-  yield ["gs://bucket/x", "host_not_allowed"];
-  yield ["hf://owner/name", "host_not_allowed"];
-}
-
-type Files = Record<string, Behaviour>;
-
-function* originCases({ config, weights }: Content): Generator<
-  [what: string, files: Files, codes: string[]]
-> {
-  const both = (weights: Behaviour): Files => ({ [CONFIG]: object(config), [WEIGHTS]: weights });
-  yield ["nothing there", {}, ["missing_file", "origin_not_found"]];
-  yield ["no tensors", { [CONFIG]: object(config) }, ["missing_file"]];
-  yield [
-    "a pickle",
-    { [CONFIG]: object(config), "adapter_model.bin": object(weights) },
-    ["pickle_not_allowed"],
-  ];
-  yield ["asks for credentials", both(status(401)), ["origin_unauthorized"]];
-  yield ["refuses them", both(status(403)), ["origin_unauthorized"]];
-  yield ["never answers", both(stall()), ["total_timeout"]];
-  yield ["stops halfway", both(stallAfter(weights, 1000)), ["total_timeout"]];
-  yield ["drips", both(object(weights, { chunkBytes: 1, pauseMs: 100 })), ["total_timeout"]];
-  yield ["never ends", both(endless()), ["download_too_large"]];
-  yield ["tells too short a length", both(wrongLength(weights, 5000)), [
-    "bad_adapter",
-    "bad_response",
-  ]];
-  yield [
-    "changes again and again",
-    both(changing(Array.from({ length: 60 }, (_, i) => weights.subarray(0, 9000 + i)))),
-    ["bad_adapter", "content_changed"],
-  ];
-  yield ["hangs up", both(hangUp()), ["connect_failed", "total_timeout", "truncated"]];
-  yield ["is no HTTP", both(raw("SSH-2.0-x\r\n")), ["bad_response", "total_timeout"]];
-  yield ["breaks off, and can't go on", both(truncated(weights, { afterBytes: 900, etag: null })), [
-    "truncated",
-    "total_timeout",
-  ]];
-  for (
-    const target of [
-      "https://169.254.169.254/latest/meta-data/",
-      "http://10.0.0.1/",
-      "https://elsewhere.example/",
-      "https://[::ffff:169.254.169.254]/",
-      "file:///etc/passwd",
-    ]
-  ) yield [`redirects to ${target}`, both(redirect(target)), ["redirect_not_allowed"]];
-  yield ["redirects for ever", both(redirect(WEIGHTS)), ["too_many_redirects"]];
-}
-
-function replaceFolder({ paths }: FaultServer, files: Files): void {
-  for (const path of [...paths.keys()]) if (path.startsWith("/bad/")) paths.delete(path);
-  for (const [name, behaviour] of Object.entries(files)) paths.set(`/bad/${name}`, behaviour);
-}
-
-/** Good files with some of their bytes changed, cut off, or with more at the end. */
-function mutate({ config, weights }: Content, seed: number): Content {
-  let state = seed + 1;
-  const draw = (below: number) => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return Math.floor(state / 2 ** 32 * below);
-  };
-  const files = { config: config.slice(), weights: weights.slice() };
-  const which = draw(2) === 0 ? "config" : "weights";
-  const bytes = files[which];
-  // The header of the tensors' file is where the lies are.
-  const span = which === "weights" && draw(3) > 0 ? Math.min(2000, bytes.length) : bytes.length;
-  const kind = draw(4);
-  if (kind === 0) return { ...files, [which]: bytes.slice(0, draw(bytes.length)) };
-  if (kind === 1) return { ...files, [which]: new Uint8Array([...bytes, ...bytes.slice(0, 40)]) };
-  for (let i = 0; i <= draw(6); i++) bytes[draw(span)] = draw(256);
-  return files;
-}
-
-function orderCases(url: string): [body: string, name: string, code: string | null][] {
-  const long = "x".repeat(200);
-  return [
-    ["", "a", null],
-    ["{", "a", "invalid_json"],
-    ["[]", "a", null],
-    ["{}", "a", null],
-    [JSON.stringify({ url: 5 }), "a", null],
-    [JSON.stringify({ url, extra: 1 }), "a", "unknown_field"],
-    [JSON.stringify({ url, sha256: "abc" }), "a", null],
-    [JSON.stringify({ url, expected_generation: 7 }), "a", null],
-    [JSON.stringify({ url, wait: "yes" }), "a", null],
-    [JSON.stringify({ url }), long, "bad_name"],
-    [JSON.stringify({ url }), "%2e%2e%2fetc", null],
-    [JSON.stringify({ url }), "a%20b", "bad_name"],
-    [JSON.stringify({ url }), "demo", "name_taken"],
-    [JSON.stringify({ url }), "auto", "name_taken"],
-    [JSON.stringify({ url, sha256: "0".repeat(64) }), "a", "sha256_mismatch"],
-    [JSON.stringify({ url, expected_generation: "0".repeat(64) }), "a", "generation_conflict"],
-  ];
-}
-
-async function put(
+/** What is registered, and what it stands for. */
+async function registered(
   server: TestServer,
-  url: string,
-  name: string,
-): Promise<{ status: number; body: Json }> {
-  const response = await fetch(`${server.url}/v1/adapters/${name}`, {
-    method: "PUT",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ url }),
-  });
+): Promise<[name: string, generation: string | null][]> {
+  const { data } = await (await fetch(`${server.url}/v1/adapters`)).json();
+  return data.map(({ name, generation }: Json) => [name, name === "good" ? generation : null]);
+}
+
+async function assertBadRequest(server: TestServer, request: BadRequest): Promise<void> {
+  const { what, status, code } = request;
+  const got = await send(server.url, request);
+  assert.deepEqual(
+    [got.status, JSON.parse(got.answer).error?.code],
+    [status, code],
+    `${what}: ${got.answer}`,
+  );
+  assertHarmless(got.answer, what);
+}
+
+/** A request that names an adapter by its URL. */
+async function askWith(server: TestServer, url: string): Promise<{ status: number; body: Json }> {
+  const fields = { lora: [{ url, scale: 1 }], max_tokens: 2 };
+  const response = await server.post("/v1/chat/completions", { ...chatBody(server), ...fields });
   return { status: response.status, body: await response.json() };
+}
+
+async function assertRefusedInRequest(server: TestServer, hostile: HostileCase): Promise<void> {
+  const { what, url, code } = hostile;
+  const { status, body } = await askWith(server, url);
+  assert.deepEqual(
+    [status, body.error?.code],
+    [statusOf(code), code],
+    `${what}: ${JSON.stringify(body)}`,
+  );
+  assertHarmless(body, what);
+}
+
+/** Ordered, used and deleted again. What overflows says so. */
+async function assertAccepted(server: TestServer, url: string): Promise<Json> {
+  const name = newName();
+  const { status, body } = await put(server, { name, url });
+  assert.equal(status, 201, `${url}: ${JSON.stringify(body)}`);
+  await stream(server, { model: name, max_tokens: 2 }).catch((error) => {
+    assert.match(error.message, /logits are not numbers/, url);
+  });
+  assert.equal((await ask(server, "DELETE", name)).status, 204);
+  return body;
+}
+
+/** Whether a server should take it, as its own parser says. */
+function isValid(mutant: Mutant, dtype: "f16" | "f32"): Promise<boolean> {
+  return parsePeftAdapter(mutant, { model: MODEL, maxRank: MAX_RANK, dtype }).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** The disk, the registry and their books, once the server has ended. */
+async function assertState(stateDir: string): Promise<void> {
+  const directory = join(stateDir, "adapters");
+  assert.deepEqual([...Deno.readDirSync(join(directory, "incoming"))], []);
+  const disk = await DiskCache.open({ directory, maxBytes: 2 ** 30 });
+  disk.checkIntegrity();
+  using registry = Registry.open(join(stateDir, "adapters.sqlite"));
+  const rows = registry.rows();
+  assert.deepEqual(rows.filter(({ owner }) => owner === "api").map(({ name }) => name), ["good"]);
+  assert.deepEqual(rows.filter(({ deleted }) => deleted), []);
+  assert.equal(disk.stats().adapters, 1);
 }

@@ -4,7 +4,10 @@ import type { Json, TestServer } from "./server_process.ts";
 /** A chat request's fields, those of this server included. */
 export type ChatFields =
   & Partial<OpenAI.ChatCompletionCreateParamsNonStreaming>
-  & { lora?: { id: string; scale?: number }[]; logit_bias?: Record<string, number> };
+  & {
+    lora?: ({ id: string; scale?: number } | { url: string; scale?: number })[];
+    logit_bias?: Record<string, number>;
+  };
 
 /** What a stream amounted to. */
 export interface Streamed {

@@ -230,6 +230,14 @@ export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
+/** Asked of `cat`, as Deno lets tests read /proc only with all permissions. */
+export async function rssMib({ process }: Pick<TestServer, "process">): Promise<number> {
+  const args = [`/proc/${process.pid}/status`];
+  const { stdout } = await new Deno.Command("cat", { args }).output();
+  const [, kib] = /^VmRSS:\s+(\d+) kB$/m.exec(new TextDecoder().decode(stdout))!;
+  return Math.round(Number(kib) / 1024);
+}
+
 /** `deno task start`'s variables and arguments, with `stateDir` as the one place to write to. */
 function startCommand(
   { stateDir, allowNet }: { stateDir: string; allowNet?: string },
@@ -238,6 +246,7 @@ function startCommand(
   const words: string[] = tasks.start.command.split(" ");
   const program = words.indexOf("deno");
   assert.ok(program >= 0, "the start task runs deno");
+  assert.ok(words.includes("--allow-net"), "the start task allows the whole network");
   return {
     env: Object.fromEntries(words.slice(0, program).map((word) => word.split("=", 2))),
     args: words.slice(program + 1).map((word) => {

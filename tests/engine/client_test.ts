@@ -324,3 +324,25 @@ Deno.test("a context beyond the model's fails the start as unsupported", async (
     { code: "unsupported", message: /513 tokens: the model has 512 positions/ },
   );
 });
+
+Deno.test("a hold that resolved shows in the statistics, whatever runs; what can't come rejects", async () => {
+  await withEngine(async (engine, { adapters }) => {
+    const [generation] = adapters.keys();
+    const ended = new AbortController();
+    const running = collect(engine.generate(request({ maxTokens: 200 }), ended.signal));
+    const hold = await engine.holdAdapter(generation);
+    assert.deepEqual(engine.stats().residentAdapters, [generation]);
+    assert.deepEqual(engine.stats().heldAdapters, [generation]);
+    // Once more, now that it is there.
+    (await engine.holdAdapter(generation)).release();
+    assert.deepEqual(engine.stats().heldAdapters, [generation]);
+    await assert.rejects(engine.holdAdapter("missing"), { code: "bad_adapter" });
+    await assert.rejects(engine.holdAdapter(generation, AbortSignal.abort()), DOMException);
+    ended.abort();
+    await running;
+    hold.release();
+    await engine.checkIntegrity();
+    await collect(engine.generate(request({ maxTokens: 1 }), NEVER));
+    assert.deepEqual(engine.stats().heldAdapters, []);
+  });
+});

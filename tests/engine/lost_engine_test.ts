@@ -120,6 +120,14 @@ Deno.test("an ordinary close is no loss", async () => {
   assert.equal(lost, false);
 });
 
+Deno.test("a close that ends with the process leaves the worker to it", async () => {
+  const { worker, engine } = await start({ endsWithProcess: true });
+  const closed = engine.close();
+  worker.say({ kind: "closed" });
+  await closed;
+  assert.ok(!worker.terminated);
+});
+
 Deno.test("an abort after the end is not sent, nor are events of a request nobody has", async () => {
   const { worker, engine } = await start();
   const controller = new AbortController();

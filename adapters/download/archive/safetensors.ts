@@ -2,7 +2,7 @@ import { rename } from "node:fs/promises";
 import { join } from "node:path";
 import { FileSource } from "../../../engine/core/byte_source.ts";
 import { readSafetensors } from "../../../engine/core/safetensors.ts";
-import { CONFIG_FILE, WEIGHTS_FILE } from "../../peft/mod.ts";
+import { CONFIG_FILE, MAX_WEIGHTS_HEADER_BYTES, WEIGHTS_FILE } from "../../peft/mod.ts";
 import { adapterError } from "../../reasons.ts";
 import { writeNew } from "./files.ts";
 import type { UnpackOptions } from "./options.ts";
@@ -29,7 +29,11 @@ async function readConfig(path: string, maxBytes: number): Promise<Uint8Array> {
       `it has ${source.size} bytes; at most ${maxBytes} are allowed`,
     );
   }
-  const { metadata } = await readSafetensors(source, { code: "bad_adapter", label: "the file" });
+  const { metadata } = await readSafetensors(source, {
+    code: "bad_adapter",
+    label: "the file",
+    maxHeaderBytes: MAX_WEIGHTS_HEADER_BYTES,
+  });
   const config = metadata.get(CONFIG_FILE);
   if (config !== undefined) return new TextEncoder().encode(config);
   throw adapterError(

@@ -28,6 +28,17 @@ Deno.test("memory holds what was written since the last reset", async () => {
   assert.equal(new TextDecoder().decode(sink.bytes), "012789");
 });
 
+Deno.test("memory keeps copies, however small the pieces", async () => {
+  const sink = new MemorySink();
+  const piece = new Uint8Array(1);
+  for (let i = 0; i < 100_000; i++) {
+    piece[0] = i;
+    await sink.write(piece);
+  }
+  assert.equal(sink.length, 100_000);
+  assert.ok(sink.bytes.every((byte, i) => byte === i % 256));
+});
+
 Deno.test("a full disk is told from other failures, and neither shows a path", async () => {
   for (const code of ["ENOSPC", "EDQUOT"]) {
     const full = writeError(Object.assign(new Error("write '/secret/path'"), { code }));

@@ -234,3 +234,34 @@ Deno.test("URLs in requests need no name, are bounded in number and leave no tra
     await assert.rejects(store.acquireUrl("forbidden:x"), { reason: "host_not_allowed" });
   });
 });
+
+Deno.test("an origin that doesn't answer keeps another's adapters waiting for one fetch at most", async () => {
+  await withWorld({ maxConcurrentFetches: 2 }, async ({ host, store }) => {
+    const slow = ["a", "b", "c", "d", "e"];
+    const gates = slow.map((name) => host.hold(`https://slow/${name}`));
+    const puts = slow.map((name) => store.startPut(name, { url: `https://slow/${name}` }).done);
+    await until(() => host.running === 2);
+    host.put("https://quick/f", variant(6));
+    const quick = store.startPut("f", { url: "https://quick/f" }).done;
+    gates[0]();
+    assert.equal((await quick).generation, await generationOfVariant(6));
+    for (const open of gates) open();
+    const results = await Promise.allSettled(puts);
+    assert.ok(results.every(({ status }) => status === "rejected"));
+  });
+});
+
+Deno.test("a clock that is set back doesn't make a failure last", async () => {
+  await withWorld({}, async (world) => {
+    world.host.put("bucket:/a", variant(1));
+    await world.restart({ catalogues: [world.host.catalogue("bucket:")] });
+    const { host, store, clock } = world;
+    host.fail("bucket:/a", "origin_error");
+    await assert.rejects(store.acquire("a"), { reason: "origin_error" });
+    await assert.rejects(store.acquire("a"), { reason: "origin_error" });
+    assert.equal(host.reads.length, 1);
+    clock.setBack(3_600_000);
+    host.fail("bucket:/a", null);
+    (await store.acquire("a")).release();
+  });
+});

@@ -89,6 +89,22 @@ Deno.test("what a put names is refused at once when it can't be", async () => {
   });
 });
 
+Deno.test("content that the GPU's dtype can't hold is refused before the name moves", async () => {
+  await withWorld({ dtype: "f16" }, async ({ host, store }) => {
+    host.put(URL_A, variant(65_504));
+    const { generation } = await store.startPut("a", { url: URL_A }).done;
+    for (const number of [65_505, -1e30]) {
+      host.put(URL_A, variant(number));
+      await assert.rejects(store.startPut("a", { url: URL_A }).done, {
+        code: "bad_adapter",
+        message: /beyond f16's largest value 65504: use --dtype f32/,
+      });
+      using lease = await store.acquire("a");
+      assert.equal(lease.generation, generation);
+    }
+  });
+});
+
 Deno.test("compare-and-swap holds at the moment the name moves, too", async () => {
   await withWorld({}, async ({ host, store }) => {
     host.put(URL_A, variant(1));

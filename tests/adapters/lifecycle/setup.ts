@@ -44,6 +44,12 @@ export class TestClock implements Clock {
     return this.#now;
   }
 
+  /** As when the machine's clock is corrected; who sleeps sleeps on. */
+  setBack(ms: number): void {
+    this.#now -= ms;
+    for (const sleeper of this.#sleepers) sleeper.until -= ms;
+  }
+
   get sleepers(): number {
     return this.#sleepers.size;
   }

@@ -1,10 +1,18 @@
 import assert from "node:assert/strict";
-import { type AdapterFiles, parsePeftAdapter } from "../../../adapters/peft/mod.ts";
+import {
+  type AdapterFiles,
+  MAX_WEIGHTS_HEADER_BYTES,
+  parsePeftAdapter,
+} from "../../../adapters/peft/mod.ts";
 import { moduleName } from "../../../adapters/peft/targets.ts";
 import { f32ToBf16, f32ToF16 } from "../../../engine/core/dtype.ts";
 import { WeftError } from "../../../engine/core/errors.ts";
 import { parseSafetensors } from "../../../engine/core/safetensors.ts";
-import { buildSafetensors, type TensorInput } from "../../engine/core/safetensors_builder.ts";
+import {
+  buildSafetensors,
+  type TensorInput,
+  withHeader,
+} from "../../engine/core/safetensors_builder.ts";
 import { readAdapter, readFixture, TINY_LLAMA, withConfig } from "../fixtures.ts";
 
 interface Expected {
@@ -114,6 +122,12 @@ for (
       /changes the base's weights/,
     ],
     ["fan_in_fan_out", { fan_in_fan_out: true }, /stored transposed/],
+    ["an alpha beyond f32", { lora_alpha: 1e300 }, /scaled by 2.5e\+299, which is beyond 32-bit/],
+    [
+      "one module's alpha beyond f32",
+      { alpha_pattern: { q_proj: -1e300 } },
+      /q_proj is scaled by -2.5e\+299/,
+    ],
     ["target_parameters", { target_parameters: ["mlp.w"] }, /bare parameters/],
   ] as [string, Record<string, unknown>, RegExp][]
 ) {
@@ -183,6 +197,11 @@ for (
       /has shape \[4, 8, 8\]; expected \[4, 64\]/,
     ],
     [
+      "a thousand dimensions",
+      (t) => t[FIRST] = { ...t[FIRST], shape: [4, 64, ...Array(1000).fill(1)] },
+      /has shape \[4, 64, 1, 1, 1, 1, 1, 1, and 994 more\]; expected \[4, 64\]$/,
+    ],
+    [
       "an embedding",
       (t) => t["base_model.model.lm_head.weight"] = t[FIRST],
       /embeddings or a head/,
@@ -210,6 +229,15 @@ for (
     assert.match(await reasonOf(withTensors(files, change)), reason);
   });
 }
+
+Deno.test("a header longer than any adapter needs is refused before it is parsed", async () => {
+  const { config } = await readAdapter("good/suffix_list");
+  const weights = withHeader("{".repeat(MAX_WEIGHTS_HEADER_BYTES + 1));
+  assert.match(
+    await reasonOf({ config, weights }),
+    /header claims 4000001 bytes; at most 4000000 are allowed/,
+  );
+});
 
 Deno.test("names without PEFT's prefix are read alike", async () => {
   const files = await readAdapter("good/suffix_list");

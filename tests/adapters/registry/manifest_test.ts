@@ -124,6 +124,14 @@ Deno.test("a manifest of 80,000 adapters is read", () => {
   assert.equal(parse({ version: 1, adapters }).adapters.size, 80_000);
 });
 
+Deno.test("a manifest of more adapters than a fleet has is refused", () => {
+  const adapters = Object.fromEntries(
+    Array.from({ length: 100_001 }, (_, i) => [`a${i}`, { url: "s3://b/x" }]),
+  );
+  const bytes = new TextEncoder().encode(JSON.stringify({ version: 1, adapters }));
+  assert.throws(() => parseManifest(bytes), { message: /100001 adapters, at most 100000/ });
+});
+
 Deno.test("any JSON is a manifest or refused without a crash", () => {
   const value = fc.oneof(
     fc.json(),

@@ -63,6 +63,10 @@ const BAD: Record<string, string | Uint8Array> = {
   }`,
   "an unknown entity": s3Page(OBJECT.replace("a+b", "&nbsp;")),
   "elements too deep": s3Page("<a>".repeat(100_000)),
+  "more elements than a listing has": s3Page("<a/>".repeat(250_001)),
+  "more attributes than a listing has": s3Page(
+    `<a ${Array.from({ length: 250_001 }, (_, i) => `a${i}=""`).join(" ")}/>`,
+  ),
   "no size": s3Page(OBJECT.replace("<Size>12</Size>", "")),
   "a size that is none": s3Page(OBJECT.replace("12", "-1")),
   "a size beyond numbers": s3Page(OBJECT.replace("12", "9".repeat(20))),

@@ -53,6 +53,17 @@ Deno.test("an hf URL names a repository, a revision and a folder", () => {
   ) {
     assert.throws(() => parseHubUrl(new URL(text)), { reason: "bad_url" }, text);
   }
+  for (
+    const text of [
+      "hf://owner/name@..",
+      "hf://owner/name@%2e%2e/a",
+      "hf://owner/name@main/a%2f..%2f..%2f..%2fapi",
+      "hf://owner/name/%2e%2e%2fother",
+      "hf://owner/name/a%2f%2e",
+    ]
+  ) {
+    assert.throws(() => parseHubUrl(new URL(text)), { reason: "path_not_allowed" }, text);
+  }
 });
 
 Deno.test("a folder on the hub is read, and its version is what the hub lists", async () => {

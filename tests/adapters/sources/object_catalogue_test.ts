@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { ListedAdapter } from "../../../adapters/origin.ts";
 import { ObjectCatalogue } from "../../../adapters/sources/object_catalogue.ts";
+import type { ListedObject } from "../../../adapters/sources/object_store.ts";
 import { makeTar } from "../download/tar_builder.ts";
 import { loopbackClient } from "../download/support.ts";
 import { FaultServer } from "../fault_server.ts";
@@ -17,6 +18,8 @@ interface Setup {
 async function withCatalogue(
   prefix: string,
   body: (setup: Setup) => Promise<void>,
+  /** What is listed in the place of the bucket's objects. */
+  objects?: Iterable<ListedObject> | AsyncIterable<ListedObject>,
 ): Promise<void> {
   await using server = FaultServer.start();
   using client = loopbackClient();
@@ -27,7 +30,7 @@ async function withCatalogue(
     location: `s3://bucket/${prefix}`,
     prefix,
     rootName: "root",
-    list: (prefix) => bucket.list(prefix),
+    list: (prefix) => objects === undefined ? bucket.list(prefix) : iterate(objects),
     open: ({ key }) => bucketSource(bucket, { key, fetcher }),
     totalMs: 10_000,
   });
@@ -39,6 +42,10 @@ async function withCatalogue(
       return { found, problems };
     },
   });
+}
+
+async function* iterate<T>(values: Iterable<T> | AsyncIterable<T>): AsyncIterable<T> {
+  yield* values;
 }
 
 function putAdapter(bucket: TestBucket, directory: string): void {
@@ -134,4 +141,45 @@ Deno.test("names that are no names or occur twice are left out and reported", as
     assert.match(told, /"x\/\/empty\/adapter_config\.json" is left out/);
     assert.match(told, /"x\/\.\.\/up\/adapter_config\.json" is left out/);
   });
+});
+
+Deno.test("a key that is too long is left out, and what is no ETag is no version", async () => {
+  await withCatalogue("", async ({ list }) => {
+    const { found, problems } = await list();
+    assert.deepEqual(found.map(({ name, version }) => [name, version]), [
+      ["good", '"1"'],
+      ["odd", undefined],
+      ["odder", undefined],
+    ]);
+    assert.deepEqual(problems, ["A key of 1029 characters is left out; at most 1024 are allowed"]);
+  }, [
+    { key: "good.zip", size: 1, etag: '"1"' },
+    { key: "odd.zip", size: 1, etag: '"a b"' },
+    { key: "odder.zip", size: 1, etag: `"${"x".repeat(10_000)}"` },
+    { key: `${"k".repeat(1025)}.zip`, size: 1, etag: '"1"' },
+  ]);
+});
+
+Deno.test("a listing with more adapters than a bucket can mean is given up", async () => {
+  let given = 0;
+  async function* endless(): AsyncIterable<ListedObject> {
+    for (;;) yield { key: `${given++}/adapter_config.json`, size: 1, etag: '"1"' };
+  }
+  await withCatalogue("", async ({ list }) => {
+    await assert.rejects(list(), { reason: "bad_response", message: /over 100000 adapters/ });
+    assert.equal(given, 100_001);
+  }, endless());
+});
+
+Deno.test("of a name that occurs a thousand times, a few places are told", async () => {
+  const twins = Array.from(
+    { length: 1000 },
+    (_, i) => ({ key: `${i}/x.zip`, size: 1, etag: '"1"' }),
+  );
+  await withCatalogue("", async ({ list }) => {
+    const { found, problems: [problem] } = await list();
+    assert.deepEqual(found, []);
+    assert.match(problem, /occurs twice, .*0\/x.zip and .* and 997 more$/);
+    assert.ok(problem.length < 200);
+  }, twins);
 });
