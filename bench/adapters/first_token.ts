@@ -1,7 +1,8 @@
 import { DTYPE_BYTES } from "../../engine/core/dtype.ts";
 import type { Json } from "../../tests/e2e/server_process.ts";
 import { type Figure, format, percentiles, spread } from "../measure.ts";
-import { FAR_MS, type Origin } from "./origin.ts";
+import type { Origin } from "./origin.ts";
+import { FAR_MS } from "./origin_options.ts";
 import { BenchServer } from "./server.ts";
 import type { Subject } from "./subject.ts";
 

@@ -1,12 +1,4 @@
-/** What the origin serves. */
-export interface OriginOptions {
-  /** Of the demo's. */
-  adapters: readonly string[];
-  blobBytes: number;
-}
-
-/** How long answers take below `/far/`. */
-export const FAR_MS = 20;
+import type { OriginOptions } from "./origin_options.ts";
 
 /** The static origin of origin_worker.ts in a thread of its own. */
 export class Origin implements Disposable {

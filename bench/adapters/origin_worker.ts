@@ -4,7 +4,7 @@
  * late, as from another town.
  */
 import { CONFIG_FILE, WEIGHTS_FILE } from "../../adapters/peft/mod.ts";
-import { FAR_MS, type OriginOptions } from "./origin.ts";
+import { FAR_MS, type OriginOptions } from "./origin_options.ts";
 
 const DEMO = "models/demo/adapters";
 
