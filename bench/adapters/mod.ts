@@ -1,23 +1,34 @@
+import { existsSync } from "node:fs";
+import { WEIGHTS_FILE } from "../../adapters/peft/mod.ts";
+import { readModelConfig } from "../../engine/mod.ts";
 import type { Figure } from "../measure.ts";
-import { measureFirstToken } from "./first_token.ts";
-import { Origin, Variants } from "./subject.ts";
-import { measureSwapStall } from "./swap_stall.ts";
-import { measureFetching } from "./throughput.ts";
+import { BLOB_BYTES, measureFetching } from "./fetching.ts";
+import { measureFirstTokens } from "./first_token.ts";
+import { measureNames } from "./names.ts";
+import { Origin } from "./origin.ts";
+import type { Subject } from "./subject.ts";
+import { measureSwaps } from "./swaps.ts";
 
-/** The smallest of the demo's adapters, and the largest: rank 64 on all projections. */
-const SIZES = { small: "antonyms", large: "joint" } as const;
+const MODEL = "models/demo";
 
-/** What it costs to bring an adapter from a URL to its first token, and to swap one under load. */
+/** What adapters by URL cost: fetched, brought up the tiers, swapped, kept by the thousand. */
 export async function benchAdapters(): Promise<Figure[]> {
-  using origin = new Origin();
-  const figures: Figure[] = [];
-  for (const [size, name] of Object.entries(SIZES)) {
-    const variants = new Variants(name);
-    const label = `${size} (${(variants.bytes / 1000).toFixed(0)} kB)`;
-    await origin.place(variants.next("/first"));
-    figures.push(...await measureFirstToken(origin, { label: size, variants }));
-    figures.push(...await measureSwapStall(origin, { label: size, variants }));
-    figures.push({ what: `files of an adapter that is ${size}`, value: label });
+  if (!existsSync(`${MODEL}/config.json`)) {
+    throw new Error(`Cannot find ${MODEL}: run this from the project's folder`);
   }
-  return [...figures, ...await measureFetching(origin, new Variants(SIZES.small))];
+  const [small, large] = [subject("antonyms"), subject("joint")];
+  const adapters = [small.adapter, large.adapter];
+  const model = await readModelConfig(MODEL);
+  using origin = await Origin.start({ adapters, blobBytes: BLOB_BYTES });
+  return [
+    ...await measureFirstTokens(origin, [small, large]),
+    ...await measureSwaps(origin, [small, large]),
+    ...await measureFetching(origin, { adapter: small.adapter, model }),
+    ...await measureNames(model),
+  ];
+}
+
+function subject(adapter: string): Subject {
+  const { size } = Deno.statSync(`${MODEL}/adapters/${adapter}/${WEIGHTS_FILE}`);
+  return { adapter, fileBytes: size, label: `${Math.round(size / 1000)} kB` };
 }
