@@ -31,15 +31,18 @@ async function startOnce(): Promise<{ readyMs: number; peak: number | null }> {
       "run",
       "--no-prompt",
       "--allow-read",
+      "--allow-write=.weft",
       "--allow-env",
-      "--allow-sys=systemMemoryInfo",
+      "--allow-sys",
       "--allow-net=127.0.0.1",
       "main.ts",
+      "--state-dir",
+      ".weft/bench/demo",
       "--port",
       "0",
     ],
     stdout: "piped",
-    stderr: "null",
+    stderr: "inherit",
   }).spawn();
   let readyMs = 0;
   let output = "";

@@ -88,21 +88,27 @@ async function measureSeries(engine: Engine, series: readonly Series[]): Promise
 }
 
 /** Tokens a second after the first tokens, and milliseconds until the last row has its first. */
-async function runBatch(
+export async function runBatch(
   engine: Engine,
-  { batch, mixture, salt }: { batch: number; mixture: Series["mixture"]; salt: number },
+  { batch, mixture, salt, promptTokens: length = PROMPT_TOKENS, answerTokens = ANSWER_TOKENS }: {
+    batch: number;
+    mixture: Series["mixture"];
+    salt: number;
+    promptTokens?: number;
+    answerTokens?: number;
+  },
 ): Promise<{ rate: number; first: number }> {
   const start = performance.now();
   const rows = await Promise.all(Array.from({ length: batch }, async (_, i) => {
     const promptTokens = Uint32Array.from(
-      { length: PROMPT_TOKENS },
+      { length },
       (_, j) => 16 + (j * 37 + i * 101 + salt) % 1900,
     );
     let firstAt = 0;
     const events = engine.generate({
       id: crypto.randomUUID(),
       promptTokens,
-      maxTokens: ANSWER_TOKENS,
+      maxTokens: answerTokens,
       mixture: mixture(i),
       sampling: GREEDY,
       stopTokens: [],
@@ -116,7 +122,7 @@ async function runBatch(
   const lastFirst = Math.max(...rows.map(({ firstAt }) => firstAt));
   const done = Math.max(...rows.map(({ doneAt }) => doneAt));
   return {
-    rate: batch * (ANSWER_TOKENS - 1) / (done - lastFirst) * 1000,
+    rate: batch * (answerTokens - 1) / (done - lastFirst) * 1000,
     first: lastFirst - start,
   };
 }
