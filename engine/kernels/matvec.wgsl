@@ -53,7 +53,44 @@ fn main(
   let t7 = min(token + 7u, end) * width4;
   var a0 = vec4<f32>(); var a1 = vec4<f32>(); var a2 = vec4<f32>(); var a3 = vec4<f32>();
   var a4 = vec4<f32>(); var a5 = vec4<f32>(); var a6 = vec4<f32>(); var a7 = vec4<f32>();
-  for (var i = lane; i < width4; i += LANES) {
+  var i = lane;
+  // Two rounds of loads before their products: they wait for memory together.
+  for (; i + LANES < width4; i += 2u * LANES) {
+    let j = i + LANES;
+    let w0 = vec4<f32>(weight[r0 + i]);
+    let w1 = vec4<f32>(weight[r1 + i]);
+    let w2 = vec4<f32>(weight[r2 + i]);
+    let w3 = vec4<f32>(weight[r3 + i]);
+    let u0 = vec4<f32>(weight[r0 + j]);
+    let u1 = vec4<f32>(weight[r1 + j]);
+    let u2 = vec4<f32>(weight[r2 + j]);
+    let u3 = vec4<f32>(weight[r3 + j]);
+    a0 += dot4(w0, w1, w2, w3, x[t0 + i]);
+    if (COLUMNS > 1u) { a1 += dot4(w0, w1, w2, w3, x[t1 + i]); }
+    if (COLUMNS > 2u) {
+      a2 += dot4(w0, w1, w2, w3, x[t2 + i]);
+      a3 += dot4(w0, w1, w2, w3, x[t3 + i]);
+    }
+    if (COLUMNS > 4u) {
+      a4 += dot4(w0, w1, w2, w3, x[t4 + i]);
+      a5 += dot4(w0, w1, w2, w3, x[t5 + i]);
+      a6 += dot4(w0, w1, w2, w3, x[t6 + i]);
+      a7 += dot4(w0, w1, w2, w3, x[t7 + i]);
+    }
+    a0 += dot4(u0, u1, u2, u3, x[t0 + j]);
+    if (COLUMNS > 1u) { a1 += dot4(u0, u1, u2, u3, x[t1 + j]); }
+    if (COLUMNS > 2u) {
+      a2 += dot4(u0, u1, u2, u3, x[t2 + j]);
+      a3 += dot4(u0, u1, u2, u3, x[t3 + j]);
+    }
+    if (COLUMNS > 4u) {
+      a4 += dot4(u0, u1, u2, u3, x[t4 + j]);
+      a5 += dot4(u0, u1, u2, u3, x[t5 + j]);
+      a6 += dot4(u0, u1, u2, u3, x[t6 + j]);
+      a7 += dot4(u0, u1, u2, u3, x[t7 + j]);
+    }
+  }
+  if (i < width4) {
     let w0 = vec4<f32>(weight[r0 + i]);
     let w1 = vec4<f32>(weight[r1 + i]);
     let w2 = vec4<f32>(weight[r2 + i]);
