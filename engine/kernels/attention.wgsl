@@ -25,11 +25,32 @@ const BLOCK = 16u;
 const INACTIVE = 0xffffffffu;
 const LOWEST = -1e30;
 
+var<workgroup> queries: array<vec4<f32>, GROUP * DIM4>;
 var<workgroup> scores: array<f32, GROUP * 64u>;
 var<workgroup> values: array<vec4<f32>, GROUP * DIM4>;
 var<workgroup> highest: array<f32, GROUP>;
 var<workgroup> sums: array<f32, GROUP>;
 var<workgroup> shrink: array<f32, GROUP>;
+
+// The dot products of one quarter-vector of a key with the same of all the group's queries.
+fn score(k: vec4<f32>, d: u32) -> array<vec4<f32>, 2> {
+  var low = vec4<f32>(dot(queries[d], k), 0.0, 0.0, 0.0);
+  var high = vec4<f32>();
+  if (GROUP > 1u) { low.y = dot(queries[DIM4 + d], k); }
+  if (GROUP > 2u) {
+    low.z = dot(queries[2u * DIM4 + d], k);
+    low.w = dot(queries[3u * DIM4 + d], k);
+  }
+  if (GROUP > 4u) {
+    high = vec4(
+      dot(queries[4u * DIM4 + d], k),
+      dot(queries[5u * DIM4 + d], k),
+      dot(queries[6u * DIM4 + d], k),
+      dot(queries[7u * DIM4 + d], k),
+    );
+  }
+  return array<vec4<f32>, 2>(low, high);
+}
 
 fn put(g: u32, key: u32, score: f32, visible: bool) {
   scores[g * KEYS + key] = select(LOWEST, score * params.scale, visible);
@@ -60,11 +81,15 @@ fn main(
   let q0 = token * stride + head * dim4;
   let table = row * params.max_blocks;
 
-  for (var i = local; i < GROUP * DIM4; i += KEYS) { values[i] = vec4<f32>(); }
+  for (var i = local; i < GROUP * DIM4; i += KEYS) {
+    queries[i] = x[q0 + min(i / DIM4, heads - 1u) * DIM4 + i % DIM4];
+    values[i] = vec4<f32>();
+  }
   if (local < GROUP) {
     highest[local] = LOWEST;
     sums[local] = 0.0;
   }
+  workgroupBarrier();
 
   let begin = max(span * params.chunks, first_key / KEYS);
   let stop = min((span + 1u) * params.chunks, end);
@@ -74,32 +99,36 @@ fn main(
     // Scores: one key an invocation, all heads of the group.
     let block = block_tables[table + min(key, position) / BLOCK];
     let k0 = ((block * params.kv_heads + kv_head) * BLOCK + key % BLOCK) * dim4;
-    var s0 = 0.0; var s1 = 0.0; var s2 = 0.0; var s3 = 0.0;
-    var s4 = 0.0; var s5 = 0.0; var s6 = 0.0; var s7 = 0.0;
+    var low = vec4<f32>();
+    var high = vec4<f32>();
     if (visible) {
-      for (var d = 0u; d < dim4; d++) {
-        let k = vec4<f32>(k_cache[k0 + d]);
-        s0 += dot(x[q0 + d], k);
-        if (GROUP > 1u) { s1 += dot(x[q0 + dim4 + d], k); }
-        if (GROUP > 2u) {
-          s2 += dot(x[q0 + 2u * dim4 + d], k);
-          s3 += dot(x[q0 + 3u * dim4 + d], k);
-        }
-        if (GROUP > 4u) {
-          s4 += dot(x[q0 + 4u * dim4 + d], k);
-          s5 += dot(x[q0 + 5u * dim4 + d], k);
-          s6 += dot(x[q0 + 6u * dim4 + d], k);
-          s7 += dot(x[q0 + 7u * dim4 + d], k);
-        }
+      // Four loads before their products: they wait for memory together.
+      var d = 0u;
+      for (; d + 4u <= DIM4; d += 4u) {
+        let ka = vec4<f32>(k_cache[k0 + d]);
+        let kb = vec4<f32>(k_cache[k0 + d + 1u]);
+        let kc = vec4<f32>(k_cache[k0 + d + 2u]);
+        let kd = vec4<f32>(k_cache[k0 + d + 3u]);
+        let sa = score(ka, d);
+        let sb = score(kb, d + 1u);
+        let sc = score(kc, d + 2u);
+        let sd = score(kd, d + 3u);
+        low = low + sa[0] + sb[0] + sc[0] + sd[0];
+        high = high + sa[1] + sb[1] + sc[1] + sd[1];
+      }
+      for (; d < DIM4; d++) {
+        let s = score(vec4<f32>(k_cache[k0 + d]), d);
+        low += s[0];
+        high += s[1];
       }
     }
     workgroupBarrier();
-    put(0u, local, s0, visible);
-    if (GROUP > 1u) { put(1u, local, s1, visible); }
-    if (GROUP > 2u) { put(2u, local, s2, visible); put(3u, local, s3, visible); }
+    put(0u, local, low.x, visible);
+    if (GROUP > 1u) { put(1u, local, low.y, visible); }
+    if (GROUP > 2u) { put(2u, local, low.z, visible); put(3u, local, low.w, visible); }
     if (GROUP > 4u) {
-      put(4u, local, s4, visible); put(5u, local, s5, visible);
-      put(6u, local, s6, visible); put(7u, local, s7, visible);
+      put(4u, local, high.x, visible); put(5u, local, high.y, visible);
+      put(6u, local, high.z, visible); put(7u, local, high.w, visible);
     }
     workgroupBarrier();
     // Softmax of the chunk: LANES invocations a head.
@@ -137,8 +166,26 @@ fn main(
         let start = chunk * KEYS + b * BLOCK;
         if (start > position) { break; }
         let v0 = ((block_tables[table + start / BLOCK] * params.kv_heads + kv_head) * BLOCK) * dim4 + d;
-        for (var j = 0u; j < min(BLOCK, position + 1u - start); j++) {
-          value += scores[g * KEYS + b * BLOCK + j] * vec4<f32>(v_cache[v0 + j * dim4]);
+        let weights = g * KEYS + b * BLOCK;
+        if (start + BLOCK > position + 1u) {
+          for (var j = 0u; j < position + 1u - start; j++) {
+            value += scores[weights + j] * vec4<f32>(v_cache[v0 + j * DIM4]);
+          }
+          break;
+        }
+        for (var j = 0u; j < BLOCK; j += 8u) {
+          let at = v0 + j * DIM4;
+          let va = vec4<f32>(v_cache[at]);
+          let vb = vec4<f32>(v_cache[at + DIM4]);
+          let vc = vec4<f32>(v_cache[at + 2u * DIM4]);
+          let vd = vec4<f32>(v_cache[at + 3u * DIM4]);
+          let ve = vec4<f32>(v_cache[at + 4u * DIM4]);
+          let vf = vec4<f32>(v_cache[at + 5u * DIM4]);
+          let vg = vec4<f32>(v_cache[at + 6u * DIM4]);
+          let vh = vec4<f32>(v_cache[at + 7u * DIM4]);
+          let w = weights + j;
+          value = value + scores[w] * va + scores[w + 1u] * vb + scores[w + 2u] * vc + scores[w + 3u] * vd;
+          value = value + scores[w + 4u] * ve + scores[w + 5u] * vf + scores[w + 6u] * vg + scores[w + 7u] * vh;
         }
       }
       values[i] = value;

@@ -6,6 +6,11 @@ import type { KernelSet } from "./variants.ts";
 
 const ROWS_PER_LANE_GROUP = 4;
 const MATVEC_SIZE = 64;
+/** A few-token product of fewer rows leaves a GPU idle unless more lanes share a row. */
+const FEW_ROWS = 8192;
+const MAX_SPLIT = 4;
+/** Rounds of loads that a lane should have left after a split. */
+const MIN_ROUNDS = 4;
 const MATMUL_ROWS = 16 * 4;
 const MATMUL_TOKENS = 4 * 4;
 const MAX_COLUMNS = 8;
@@ -29,16 +34,19 @@ export class Linear {
   readonly #buffers: LinearBuffers;
   readonly #uniforms: GPUBuffer;
   readonly #constants: Record<string, number>;
+  /** Lane groups that share a row in the few-token kernel: by shape alone, never by the batch. */
+  readonly #split: number;
   readonly #bound = new Map<string, BoundKernel[]>();
 
   constructor(
     kernels: KernelSet,
     buffers: LinearBuffers,
-    options: { uniforms: GPUBuffer; accumulate?: boolean },
+    options: { uniforms: GPUBuffer; accumulate?: boolean; split?: number },
   ) {
     this.#kernels = kernels;
     this.#buffers = buffers;
     this.#uniforms = options.uniforms;
+    this.#split = options.split ?? splitFor(buffers.weight, kernels);
     this.#constants = {
       ACCUMULATE: options.accumulate ? 1 : 0,
       HAS_BIAS: buffers.bias ? 1 : 0,
@@ -54,7 +62,15 @@ export class Linear {
   #recordFew(recorder: Recorder, tokens: number): void {
     const columns = tokens > 4 ? MAX_COLUMNS : tokens > 2 ? 4 : tokens;
     const perGroup = ROWS_PER_LANE_GROUP * MATVEC_SIZE / this.#kernels.lanes;
-    this.#bind(`matvec ${columns}`, matvec, { COLUMNS: columns }).forEach((kernel, i) => {
+    const split = this.#split;
+    const size = MATVEC_SIZE * split;
+    const constants = {
+      COLUMNS: columns,
+      SIZE: size,
+      SPLIT: split,
+      LANE_GROUPS: split > 1 ? size / this.#kernels.lanes : 1,
+    };
+    this.#bind(`matvec ${columns}`, matvec, constants).forEach((kernel, i) => {
       const grid = [Math.ceil(this.#shardRows(i) / perGroup), Math.ceil(tokens / columns)] as const;
       kernel.dispatch(recorder, this.#params(i, tokens), grid);
     });
@@ -93,6 +109,14 @@ export class Linear {
     }
     return bound;
   }
+}
+
+/** One on a CPU, which has no lanes to spare. */
+function splitFor({ rows, cols }: Matrix, { gpu, lanes }: KernelSet): number {
+  if (gpu.info.isFallback || rows > FEW_ROWS) return 1;
+  let split = 1;
+  while (split < MAX_SPLIT && cols / 4 >= 2 * split * lanes * MIN_ROUNDS) split *= 2;
+  return split;
 }
 
 /** `y[t] = W x[t] + bias` on the host, for tests. */

@@ -1,5 +1,5 @@
-// y[t, r] = W[r] · x[t] (+ bias[r]) (+ y[t, r]) for few tokens: LANES invocations share 4 rows of W
-// and up to COLUMNS tokens, so that W is read once for all of them. The order of every sum is the
+// y[t, r] = W[r] · x[t] (+ bias[r]) (+ y[t, r]) for few tokens: SPLIT times LANES invocations share 4
+// rows of W and up to COLUMNS tokens, so that W is read once for all of them. The order of every sum is the
 // same for any COLUMNS: a token's result does not depend on its neighbours.
 struct Params { rows: u32, width4: u32, tokens: u32, stride: u32, first: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
@@ -11,10 +11,22 @@ struct Params { rows: u32, width4: u32, tokens: u32, stride: u32, first: u32 }
 override COLUMNS: u32 = 1u;
 override ACCUMULATE: bool = false;
 override HAS_BIAS: bool = false;
-const SIZE = 64u;
+override SIZE: u32 = 64u;
+override SPLIT: u32 = 1u;
+
+// Sums of lane groups that share rows: [column][lane group].
+override LANE_GROUPS: u32 = 1u;
+var<workgroup> part_sums: array<vec4<f32>, COLUMNS * LANE_GROUPS>;
 
 fn dot4(w0: vec4<f32>, w1: vec4<f32>, w2: vec4<f32>, w3: vec4<f32>, v: vec4<f32>) -> vec4<f32> {
   return vec4(dot(w0, v), dot(w1, v), dot(w2, v), dot(w3, v));
+}
+
+// What the lane groups from `first` on found for a column, in their order.
+fn whole(column: u32, first: u32) -> vec4<f32> {
+  var sum = part_sums[column * LANE_GROUPS + first];
+  for (var i = 1u; i < SPLIT; i++) { sum += part_sums[column * LANE_GROUPS + first + i]; }
+  return sum;
 }
 
 fn store(token: u32, row: u32, total: vec4<f32>, lane: u32) {
@@ -33,8 +45,9 @@ fn main(
   @builtin(workgroup_id) group: vec3<u32>,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let lane = local % LANES;
-  let row = (group.x * (SIZE / LANES) + local / LANES) * 4u;
+  let width = SPLIT * LANES;
+  let lane = local % width;
+  let row = (group.x * (SIZE / width) + local / width) * 4u;
   let width4 = params.width4;
   let last = params.rows - 1u;
   let r0 = min(row, last) * width4;
@@ -53,7 +66,44 @@ fn main(
   let t7 = min(token + 7u, end) * width4;
   var a0 = vec4<f32>(); var a1 = vec4<f32>(); var a2 = vec4<f32>(); var a3 = vec4<f32>();
   var a4 = vec4<f32>(); var a5 = vec4<f32>(); var a6 = vec4<f32>(); var a7 = vec4<f32>();
-  for (var i = lane; i < width4; i += LANES) {
+  var i = lane;
+  // Two rounds of loads before their products: they wait for memory together.
+  for (; i + width < width4; i += 2u * width) {
+    let j = i + width;
+    let w0 = vec4<f32>(weight[r0 + i]);
+    let w1 = vec4<f32>(weight[r1 + i]);
+    let w2 = vec4<f32>(weight[r2 + i]);
+    let w3 = vec4<f32>(weight[r3 + i]);
+    let u0 = vec4<f32>(weight[r0 + j]);
+    let u1 = vec4<f32>(weight[r1 + j]);
+    let u2 = vec4<f32>(weight[r2 + j]);
+    let u3 = vec4<f32>(weight[r3 + j]);
+    a0 += dot4(w0, w1, w2, w3, x[t0 + i]);
+    if (COLUMNS > 1u) { a1 += dot4(w0, w1, w2, w3, x[t1 + i]); }
+    if (COLUMNS > 2u) {
+      a2 += dot4(w0, w1, w2, w3, x[t2 + i]);
+      a3 += dot4(w0, w1, w2, w3, x[t3 + i]);
+    }
+    if (COLUMNS > 4u) {
+      a4 += dot4(w0, w1, w2, w3, x[t4 + i]);
+      a5 += dot4(w0, w1, w2, w3, x[t5 + i]);
+      a6 += dot4(w0, w1, w2, w3, x[t6 + i]);
+      a7 += dot4(w0, w1, w2, w3, x[t7 + i]);
+    }
+    a0 += dot4(u0, u1, u2, u3, x[t0 + j]);
+    if (COLUMNS > 1u) { a1 += dot4(u0, u1, u2, u3, x[t1 + j]); }
+    if (COLUMNS > 2u) {
+      a2 += dot4(u0, u1, u2, u3, x[t2 + j]);
+      a3 += dot4(u0, u1, u2, u3, x[t3 + j]);
+    }
+    if (COLUMNS > 4u) {
+      a4 += dot4(u0, u1, u2, u3, x[t4 + j]);
+      a5 += dot4(u0, u1, u2, u3, x[t5 + j]);
+      a6 += dot4(u0, u1, u2, u3, x[t6 + j]);
+      a7 += dot4(u0, u1, u2, u3, x[t7 + j]);
+    }
+  }
+  if (i < width4) {
     let w0 = vec4<f32>(weight[r0 + i]);
     let w1 = vec4<f32>(weight[r1 + i]);
     let w2 = vec4<f32>(weight[r2 + i]);
@@ -71,16 +121,59 @@ fn main(
       a7 += dot4(w0, w1, w2, w3, x[t7 + i]);
     }
   }
-  store(token, row, sum4_lanes(a0, local), lane);
-  if (COLUMNS > 1u) { store(token + 1u, row, sum4_lanes(a1, local), lane); }
+  a0 = sum4_lanes(a0, local);
+  if (COLUMNS > 1u) { a1 = sum4_lanes(a1, local); }
   if (COLUMNS > 2u) {
-    store(token + 2u, row, sum4_lanes(a2, local), lane);
-    store(token + 3u, row, sum4_lanes(a3, local), lane);
+    a2 = sum4_lanes(a2, local);
+    a3 = sum4_lanes(a3, local);
   }
   if (COLUMNS > 4u) {
-    store(token + 4u, row, sum4_lanes(a4, local), lane);
-    store(token + 5u, row, sum4_lanes(a5, local), lane);
-    store(token + 6u, row, sum4_lanes(a6, local), lane);
-    store(token + 7u, row, sum4_lanes(a7, local), lane);
+    a4 = sum4_lanes(a4, local);
+    a5 = sum4_lanes(a5, local);
+    a6 = sum4_lanes(a6, local);
+    a7 = sum4_lanes(a7, local);
+  }
+  if (SPLIT > 1u) {
+    let part = local / LANES;
+    if (local % LANES == 0u) {
+      part_sums[part] = a0;
+      if (COLUMNS > 1u) { part_sums[LANE_GROUPS + part] = a1; }
+      if (COLUMNS > 2u) {
+        part_sums[2u * LANE_GROUPS + part] = a2;
+        part_sums[3u * LANE_GROUPS + part] = a3;
+      }
+      if (COLUMNS > 4u) {
+        part_sums[4u * LANE_GROUPS + part] = a4;
+        part_sums[5u * LANE_GROUPS + part] = a5;
+        part_sums[6u * LANE_GROUPS + part] = a6;
+        part_sums[7u * LANE_GROUPS + part] = a7;
+      }
+    }
+    workgroupBarrier();
+    let first = part / SPLIT * SPLIT;
+    a0 = whole(0u, first);
+    if (COLUMNS > 1u) { a1 = whole(1u, first); }
+    if (COLUMNS > 2u) {
+      a2 = whole(2u, first);
+      a3 = whole(3u, first);
+    }
+    if (COLUMNS > 4u) {
+      a4 = whole(4u, first);
+      a5 = whole(5u, first);
+      a6 = whole(6u, first);
+      a7 = whole(7u, first);
+    }
+  }
+  store(token, row, a0, lane);
+  if (COLUMNS > 1u) { store(token + 1u, row, a1, lane); }
+  if (COLUMNS > 2u) {
+    store(token + 2u, row, a2, lane);
+    store(token + 3u, row, a3, lane);
+  }
+  if (COLUMNS > 4u) {
+    store(token + 4u, row, a4, lane);
+    store(token + 5u, row, a5, lane);
+    store(token + 6u, row, a6, lane);
+    store(token + 7u, row, a7, lane);
   }
 }

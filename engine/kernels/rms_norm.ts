@@ -2,6 +2,9 @@ import type { BoundKernel, Recorder } from "../gpu/mod.ts";
 import type { KernelSet } from "./variants.ts";
 import wgsl from "./rms_norm.wgsl" with { type: "text" };
 
+/** Groups of lanes that share a row, as in the WGSL. */
+const PARTS = 8;
+
 /** Root-mean-square normalisation (Zhang & Sennrich, arXiv 1910.07467) of `[tokens, width]` rows. */
 export class RmsNorm {
   readonly #bound: BoundKernel;
@@ -17,7 +20,10 @@ export class RmsNorm {
     options: { width: number; eps: number; uniforms: GPUBuffer },
   ) {
     const { indices } = buffers;
-    this.#bound = kernels.get("rms_norm", wgsl, { PICK: indices ? 1 : 0 })
+    this.#bound = kernels.get("rms_norm", wgsl, {
+      PICK: indices ? 1 : 0,
+      SIZE: PARTS * kernels.lanes,
+    })
       .bind({ ...buffers, indices: indices ?? kernels.empty }, options.uniforms);
     this.#params = { width4: options.width / 4, eps: options.eps };
   }

@@ -1,4 +1,4 @@
-// y[first + i] = x[t] / sqrt(mean(x[t]^2) + eps) * weight, one workgroup of LANES invocations a row;
+// y[first + i] = x[t] / sqrt(mean(x[t]^2) + eps) * weight, one workgroup of PARTS times LANES a row;
 // t is indices[first + i] where rows are picked, else i.
 struct Params { width4: u32, eps: f32, first: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
@@ -8,24 +8,32 @@ struct Params { width4: u32, eps: f32, first: u32 }
 @group(0) @binding(4) var<storage, read_write> y: array<vec4<f32>>;
 
 override PICK: bool = false;
+override SIZE: u32 = 64u;
+const PARTS = 8u;
 
-@compute @workgroup_size(LANES)
+var<workgroup> part_sums: array<f32, PARTS>;
+
+@compute @workgroup_size(SIZE)
 fn main(
   @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(local_invocation_index) lane: u32,
+  @builtin(local_invocation_index) local: u32,
 ) {
   let width4 = params.width4;
   let row = params.first + group.x;
   var source = group.x * width4;
   if (PICK) { source = indices[row] * width4; }
   var squares = 0.0;
-  for (var i = lane; i < width4; i += LANES) {
+  for (var i = local; i < width4; i += SIZE) {
     let value = x[source + i];
     squares += dot(value, value);
   }
-  let total = sum_lanes(squares, lane);
+  let part = sum_lanes(squares, local);
+  if (local % LANES == 0u) { part_sums[local / LANES] = part; }
+  workgroupBarrier();
+  var total = 0.0;
+  for (var i = 0u; i < PARTS; i++) { total += part_sums[i]; }
   let scale = inverseSqrt(total / f32(width4 * 4u) + params.eps);
-  for (var i = lane; i < width4; i += LANES) {
+  for (var i = local; i < width4; i += SIZE) {
     y[row * width4 + i] = x[source + i] * scale * weight[i];
   }
 }

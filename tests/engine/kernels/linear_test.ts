@@ -46,6 +46,26 @@ for (const kind of ["decode", "prefill"] as const) {
   });
 }
 
+kernelTest("linear (decode) equals the host loop however many lanes share a row", async (bench) => {
+  for (const [rows, cols] of [[5, 36], [130, 260], [64, 1024]]) {
+    const weight = randoms(rows * cols, rows);
+    const rounded = bench.rounded(weight);
+    for (const split of [2, 4]) {
+      for (const tokens of [1, 2, 3, 9]) {
+        const x = randoms(tokens * cols, tokens);
+        const y = bench.f32(new Float32Array(tokens * rows));
+        new Linear(bench.kernels, {
+          x: bench.f32(x),
+          weight: matrix(bench, weight, { cols, cut: [] }),
+          y,
+        }, { uniforms: bench.uniforms, split }).record(bench.recorder, tokens, "decode");
+        const expected = linearReference(x, rounded, { cols });
+        assertClose(await bench.readF32(y, expected.length), expected, 1e-4);
+      }
+    }
+  }
+});
+
 kernelTest("a token's projection has the same bits in a batch of any size", async (bench) => {
   const [rows, cols] = [96, 128];
   const weight = matrix(bench, randoms(rows * cols, 1), { cols, cut: [] });
