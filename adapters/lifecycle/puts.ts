@@ -74,11 +74,13 @@ export class Puts {
       await underSignals(signals, (signal) => this.#put(entry, { ...work, signal }));
     } catch (error) {
       const isCurrent = entry.put === turn && !entry.isGone;
-      const isAborted = signals.some((signal) => signal?.aborted);
-      if (isCurrent && isAborted && !entry.isCommitted) {
+      const aborted = signals.find((signal) => signal?.aborted);
+      if (isCurrent && aborted && !entry.isCommitted) {
         names.remove(entry, { keepTombstone: false });
       }
-      if (!isCurrent || isAborted) throw error;
+      // Whatever else went wrong in the same moment: that it was given up is the answer.
+      aborted?.throwIfAborted();
+      if (!isCurrent) throw error;
       if (error instanceof WeftError && error.reason === "generation_conflict") throw error;
       throw updater.remember(entry, { error, target, isRetried: false });
     }
