@@ -23,8 +23,3 @@ export function hideSubgroups(device: GPUDevice): void {
   const shown = new Set([...device.features].filter((name) => !name.startsWith("subgroups")));
   Object.defineProperty(device, "features", { value: shown, configurable: true });
 }
-
-/** Shows the device's true features again. */
-export function showSubgroups(device: GPUDevice): void {
-  Reflect.deleteProperty(device, "features");
-}
