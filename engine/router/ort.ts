@@ -1,17 +1,58 @@
 import type * as Ort from "onnxruntime-web/webgpu";
+import { Turns } from "./turns.ts";
 
 /**
- * Loads onnxruntime-web. In a Worker its loader resolves URLs against `location.origin`, which is
- * the string "null" there and fails; without a `location` it takes the package's own folder.
+ * onnxruntime's module holds one WebAssembly instance a thread, which can do one thing at a time: a
+ * second call while one awaits hangs both. So everything in a thread that calls it takes turns.
  */
-export async function loadOrt(): Promise<typeof Ort> {
-  const scope: { location?: unknown } = globalThis;
-  delete scope.location;
-  const ort = await import("onnxruntime-web/webgpu");
-  ort.env.logLevel = "error";
+const turns = new Turns();
+
+/** Runs `work` with onnxruntime when no other work uses it. */
+export function withOrt<T>(work: (ort: typeof Ort) => Promise<T>): Promise<T> {
+  return turns.take(async () => await work(await loadOrt()));
+}
+
+async function loadOrt(): Promise<typeof Ort> {
+  const ort = await restoring("location", async () => {
+    // The loader takes URLs against `location.origin`, which in a Worker is the string "null" and
+    // fails; without a `location` it takes its package's own folder.
+    delete (globalThis as { location?: unknown }).location;
+    return await import("onnxruntime-web/webgpu");
+  });
+  // What fails is told by the error it throws; nothing is to be printed as well.
+  ort.env.logLevel = "fatal";
   ort.env.wasm.numThreads = 1;
   ort.env.wasm.proxy = false;
   return ort;
+}
+
+/**
+ * Opens a session whose nodes all run on `device` and whose outputs stay there. Call it within
+ * `withOrt`.
+ */
+export async function createSession(
+  ort: typeof Ort,
+  device: GPUDevice,
+  data: Uint8Array,
+): Promise<Ort.InferenceSession> {
+  hideSubgroups(device);
+  // The first session puts Node's `Worker` in the place of the web's.
+  return await restoring("Worker", () =>
+    ort.InferenceSession.create(data, {
+      executionProviders: [{ name: "webgpu", device }],
+      preferredOutputLocation: "gpu-buffer",
+      logSeverityLevel: 4,
+      extra: { session: { disable_cpu_ep_fallback: "1" } },
+    }));
+}
+
+async function restoring<T>(name: string, work: () => Promise<T>): Promise<T> {
+  const property = Object.getOwnPropertyDescriptor(globalThis, name);
+  try {
+    return await work();
+  } finally {
+    if (property) Object.defineProperty(globalThis, name, property);
+  }
 }
 
 /**
@@ -19,7 +60,7 @@ export async function loadOrt(): Promise<typeof Ort> {
  * `enable subgroups;`, which Deno refuses. Only the JavaScript view changes: shaders of our own
  * may use subgroups as before.
  */
-export function hideSubgroups(device: GPUDevice): void {
+function hideSubgroups(device: GPUDevice): void {
   const shown = new Set([...device.features].filter((name) => !name.startsWith("subgroups")));
   Object.defineProperty(device, "features", { value: shown, configurable: true });
 }
