@@ -9,16 +9,46 @@ export interface OnnxValue {
   shape: (number | null)[];
 }
 
-/** What Weft reads of an ONNX model itself; the rest is onnxruntime's. */
+/** One operation of an ONNX graph. */
+export interface OnnxNode {
+  operator: string;
+  domain: string;
+  inputs: string[];
+  outputs: string[];
+  /** Tensors among its attributes. */
+  tensors: OnnxTensor[];
+  /** Whether an attribute holds a graph or something else that isn't a plain value. */
+  hasGraphs: boolean;
+}
+
+/** A constant of an ONNX graph, without its values. */
+export interface OnnxTensor {
+  name: string;
+  /** ONNX's element type, see `OnnxValue`. */
+  elementType: number;
+  dims: bigint[];
+  /** Length of `raw_data`, or null when the values are kept in another field. */
+  rawBytes: number | null;
+  /** Bytes of the whole message, so an upper bound of what it can hold. */
+  messageBytes: number;
+  /** Whether it is, or says that it is, in another file or in segments. */
+  isElsewhere: boolean;
+}
+
+/** What Weft reads of an ONNX model itself; the values are onnxruntime's. */
 export interface OnnxModel {
   metadata: [key: string, value: string][];
+  nodes: OnnxNode[];
+  initializers: OnnxTensor[];
   inputs: OnnxValue[];
   outputs: OnnxValue[];
-  initializers: Set<string>;
-  /** Operator domains other than ONNX's own. */
-  foreignDomains: Set<string>;
-  hasExternalData: boolean;
+  /** Whether it holds sparse tensors, functions of its own or training information. */
+  hasExtras: boolean;
 }
+
+/** What no router comes near; it keeps a hostile file from filling the memory with empty entries. */
+const MAX_ENTRIES = 8192;
+const MAX_TEXT_BYTES = 16 * 1024 * 1024;
 
 /**
  * Reads the outline of an ONNX ModelProto (field numbers: onnx.proto3).
@@ -27,11 +57,11 @@ export interface OnnxModel {
 export function readOnnxModel(data: Uint8Array): OnnxModel {
   const model: OnnxModel = {
     metadata: [],
+    nodes: [],
+    initializers: [],
     inputs: [],
     outputs: [],
-    initializers: new Set(),
-    foreignDomains: new Set(),
-    hasExternalData: false,
+    hasExtras: false,
   };
   let graphs = 0;
   for (const { number, bytes } of protobufFields(data)) {
@@ -40,8 +70,8 @@ export function readOnnxModel(data: Uint8Array): OnnxModel {
       if (++graphs > 1) throw new RangeError("more than one graph");
       readGraph(bytes, model);
     }
-    if (number === 8) addDomain(textField(bytes, 1), model);
-    if (number === 14) model.metadata.push([textField(bytes, 1), textField(bytes, 2)]);
+    if (number === 14) add(model.metadata, [textField(bytes, 1), textField(bytes, 2)]);
+    if (number === 20 || number === 25) model.hasExtras = true;
   }
   if (graphs === 0) throw new RangeError("no graph");
   return model;
@@ -50,41 +80,77 @@ export function readOnnxModel(data: Uint8Array): OnnxModel {
 function readGraph(data: Uint8Array, model: OnnxModel): void {
   for (const { number, bytes } of protobufFields(data)) {
     if (!bytes) continue;
-    if (number === 1) readNode(bytes, model);
-    if (number === 5) {
-      model.initializers.add(textField(bytes, 8));
-      noteExternalData(bytes, model);
-    }
-    if (number === 11) model.inputs.push(readValue(bytes));
-    if (number === 12) model.outputs.push(readValue(bytes));
-    if (number === 15) throw new RangeError("sparse initializers are not taken");
+    if (number === 1) add(model.nodes, readNode(bytes));
+    if (number === 5) add(model.initializers, readTensor(bytes));
+    if (number === 11) add(model.inputs, readValue(bytes));
+    if (number === 12) add(model.outputs, readValue(bytes));
+    if (number === 15) model.hasExtras = true;
   }
 }
 
-function readNode(data: Uint8Array, model: OnnxModel): void {
-  addDomain(textField(data, 7), model);
+function readNode(data: Uint8Array): OnnxNode {
+  const node: OnnxNode = {
+    operator: "",
+    domain: "",
+    inputs: [],
+    outputs: [],
+    tensors: [],
+    hasGraphs: false,
+  };
   for (const { number, bytes } of protobufFields(data)) {
-    if (number !== 5 || !bytes) continue;
-    for (const attribute of protobufFields(bytes)) {
-      if (!attribute.bytes) continue;
-      if (attribute.number === 5 || attribute.number === 10) {
-        noteExternalData(attribute.bytes, model);
-      }
-      if ([6, 11, 22, 23].includes(attribute.number)) {
-        throw new RangeError("graphs within nodes and sparse tensors are not taken");
-      }
+    if (!bytes) continue;
+    if (number === 1) add(node.inputs, text(bytes));
+    if (number === 2) add(node.outputs, text(bytes));
+    if (number === 4) node.operator = text(bytes);
+    if (number === 5) readAttribute(bytes, node);
+    if (number === 7) node.domain = text(bytes);
+  }
+  return node;
+}
+
+function readAttribute(data: Uint8Array, node: OnnxNode): void {
+  for (const { number, bytes } of protobufFields(data)) {
+    if (!bytes) continue;
+    if (number === 5 || number === 10) add(node.tensors, readTensor(bytes));
+    // 6 and 11 graphs, 14 and 15 types, 21 a reference, 22 and 23 sparse tensors
+    if ([6, 11, 14, 15, 21, 22, 23].includes(number)) node.hasGraphs = true;
+  }
+}
+
+function readTensor(data: Uint8Array): OnnxTensor {
+  const tensor: OnnxTensor = {
+    name: "",
+    elementType: 0,
+    dims: [],
+    rawBytes: null,
+    messageBytes: data.length,
+    isElsewhere: false,
+  };
+  for (const { number, value, bytes } of protobufFields(data)) {
+    if (number === 1) {
+      for (const size of bytes ? packedVarints(bytes) : [value]) add(tensor.dims, size);
     }
+    if (number === 2) tensor.elementType = Number(value);
+    if (number === 8 && bytes) tensor.name = text(bytes);
+    if (number === 9 && bytes) tensor.rawBytes = bytes.length;
+    if (number === 3 || number === 13 || (number === 14 && value !== 0n)) tensor.isElsewhere = true;
   }
+  return tensor;
 }
 
-function noteExternalData(tensor: Uint8Array, model: OnnxModel): void {
-  for (const { number, value } of protobufFields(tensor)) {
-    if (number === 13 || (number === 14 && value !== 0n)) model.hasExternalData = true;
+function packedVarints(data: Uint8Array): bigint[] {
+  const found: bigint[] = [];
+  let value = 0n, shift = 0n;
+  for (const byte of data) {
+    value |= BigInt(byte & 127) << shift;
+    shift += 7n;
+    if (byte < 128) {
+      found.push(BigInt.asUintN(64, value));
+      value = shift = 0n;
+    }
+    if (shift > 63n || found.length > 64) throw new RangeError("a list of sizes is too long");
   }
-}
-
-function addDomain(domain: string, model: OnnxModel): void {
-  if (domain !== "" && domain !== "ai.onnx") model.foreignDomains.add(domain);
+  return found;
 }
 
 function readValue(data: Uint8Array): OnnxValue {
@@ -100,9 +166,16 @@ function readValue(data: Uint8Array): OnnxValue {
     for (const dimension of protobufFields(bytes)) {
       if (dimension.number === 1) size = Number(dimension.value);
     }
-    shape.push(size);
+    add(shape, size);
   }
   return { name: textField(data, 1), elementType, shape };
+}
+
+function add<T>(list: T[], entry: T): void {
+  if (list.length >= MAX_ENTRIES) {
+    throw new RangeError(`a list has more than ${MAX_ENTRIES} entries`);
+  }
+  list.push(entry);
 }
 
 function lastBytes(data: Uint8Array, wanted: number): Uint8Array {
@@ -114,5 +187,10 @@ function lastBytes(data: Uint8Array, wanted: number): Uint8Array {
 }
 
 function textField(data: Uint8Array, wanted: number): string {
-  return new TextDecoder("utf-8", { fatal: true }).decode(lastBytes(data, wanted));
+  return text(lastBytes(data, wanted));
+}
+
+function text(data: Uint8Array): string {
+  if (data.length > MAX_TEXT_BYTES) throw new RangeError(`a text has ${data.length} bytes`);
+  return new TextDecoder("utf-8", { fatal: true }).decode(data);
 }

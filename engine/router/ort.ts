@@ -1,4 +1,5 @@
 import type * as Ort from "onnxruntime-web/webgpu";
+import { messageOf, WeftError } from "../core/errors.ts";
 import { Turns } from "./turns.ts";
 
 /**
@@ -7,9 +8,30 @@ import { Turns } from "./turns.ts";
  */
 const turns = new Turns();
 
-/** Runs `work` with onnxruntime when no other work uses it. */
+/** What ended that instance for good, if anything did. */
+let spoiled: string | null = null;
+
+/**
+ * Runs `work` with onnxruntime when no other work uses it.
+ * @throws WeftError `unavailable`, reason `router_runtime_lost`, once onnxruntime has broken down
+ */
 export function withOrt<T>(work: (ort: typeof Ort) => Promise<T>): Promise<T> {
-  return turns.take(async () => await work(await loadOrt()));
+  return turns.take(async () => {
+    if (spoiled !== null) {
+      throw new WeftError(
+        "unavailable",
+        `Cannot use the router: onnxruntime broke down (${spoiled}); restart the server`,
+        { reason: "router_runtime_lost" },
+      );
+    }
+    try {
+      return await work(await loadOrt());
+    } catch (error) {
+      // A trap leaves the instance anywhere; what it computes afterwards can't be trusted.
+      if (error instanceof WebAssembly.RuntimeError) spoiled = messageOf(error);
+      throw error;
+    }
+  });
 }
 
 async function loadOrt(): Promise<typeof Ort> {
@@ -26,24 +48,26 @@ async function loadOrt(): Promise<typeof Ort> {
   return ort;
 }
 
-/**
- * Opens a session whose nodes all run on `device` and whose outputs stay there. Call it within
- * `withOrt`.
- */
+/** Opens a session on `device` whose outputs stay there. Call it within `withOrt`. */
 export async function createSession(
   ort: typeof Ort,
   device: GPUDevice,
   data: Uint8Array,
 ): Promise<Ort.InferenceSession> {
   hideSubgroups(device);
-  // The first session puts Node's `Worker` in the place of the web's.
-  return await restoring("Worker", () =>
-    ort.InferenceSession.create(data, {
-      executionProviders: [{ name: "webgpu", device }],
-      preferredOutputLocation: "gpu-buffer",
-      logSeverityLevel: 4,
-      extra: { session: { disable_cpu_ep_fallback: "1" } },
-    }));
+  try {
+    // The first session puts Node's `Worker` in the place of the web's.
+    return await restoring("Worker", () =>
+      ort.InferenceSession.create(data, {
+        executionProviders: [{ name: "webgpu", device }],
+        preferredOutputLocation: "gpu-buffer",
+        logSeverityLevel: 4,
+      }));
+  } catch (error) {
+    // A refusal has a code. Anything else was thrown through it, and it takes no session any more.
+    if (!messageOf(error).includes("ERROR_CODE")) spoiled = messageOf(error);
+    throw error;
+  }
 }
 
 async function restoring<T>(name: string, work: () => Promise<T>): Promise<T> {

@@ -1,80 +1,234 @@
 import type * as Ort from "onnxruntime-web/webgpu";
 import { messageOf, WeftError } from "../core/errors.ts";
+import { checkRoom, lossOf } from "./device_checks.ts";
 import { createSession, withOrt } from "./ort.ts";
+import { paddedLengths } from "./padding.ts";
 import { readRouterFile, type RouterFile } from "./router_file.ts";
+import { endsWithoutWaiting } from "./waiting.ts";
 
-/** GPU buffers of one run, at least as large as said; valid until `dispose`. */
+/** Where a run reads its rows: int32 [rows, sequence] each, from the start of the buffer. */
+export interface RouterInput {
+  /** Usage STORAGE and COPY_SRC. */
+  inputIds: GPUBuffer;
+  /** 1 for a token, 0 for padding, which is on the right. Usage STORAGE and COPY_SRC. */
+  attentionMask: GPUBuffer;
+}
+
+/** The shape of a run's input; `sequence` is best one of `paddedLengths`. */
+export interface RouterShape {
+  rows: number;
+  /** 1 to the file's `maxTokens`. */
+  sequence: number;
+}
+
+/**
+ * GPU buffers of one run, at least as large as said, usage STORAGE, COPY_SRC and COPY_DST. Valid
+ * until `dispose` or the session's `close`.
+ */
 export interface RouterOutput {
-  /** f32 [rows, classes]. */
-  logits: GPUBuffer;
+  /** f32 [rows, classes], before the temperature. */
+  readonly logits: GPUBuffer;
   /** f32 [rows, D]; null when the router has none. */
-  features: GPUBuffer | null;
+  readonly features: GPUBuffer | null;
   /**
-   * Gives the buffers back. May be called as soon as the commands that read them are submitted: a
-   * later run writes them later in the queue.
+   * Gives the buffers back; more than once does nothing. It may be called as soon as the commands
+   * that read them are submitted, since what writes them next comes later in the queue.
    */
   dispose(): void;
 }
 
-/** Where a run reads its rows: int32 [rows, sequence] each, at the start, usage STORAGE. */
-export interface RouterInput {
-  inputIds: GPUBuffer;
-  attentionMask: GPUBuffer;
-}
-
-/** A router open on the engine's own device, its weights resident. */
+/**
+ * A router open on the engine's own device, its weights resident. Sessions of a thread may be used
+ * side by side and in any order; their work is done one after the other.
+ */
 export class RouterSession {
   readonly file: RouterFile;
-  readonly #device: GPUDevice;
   readonly #session: Ort.InferenceSession;
   readonly #outputs = new Set<RouterOutput>();
-  #closed = false;
+  #lost: GPUDeviceLostInfo | null = null;
+  #closing: Promise<void> | null = null;
 
   private constructor(file: RouterFile, device: GPUDevice, session: Ort.InferenceSession) {
     this.file = file;
-    this.#device = device;
     this.#session = session;
+    device.lost.then((info) => this.#lost = info);
   }
 
-  /** @throws WeftError `bad_adapter`, reason `bad_router`, when the file or onnxruntime refuses */
+  /**
+   * Reads and opens a router, and runs it once in every shape that needs shaders of its own.
+   * @throws WeftError `bad_adapter`, reason `bad_router`, when the file doesn't fit or doesn't run;
+   * `device_lost`; `unavailable` when it finds no room on the GPU or onnxruntime has broken down
+   */
   static async open(device: GPUDevice, data: Uint8Array): Promise<RouterSession> {
     const file = readRouterFile(data);
-    return await withOrt(async (ort) => {
-      try {
-        const session = await createSession(ort, device, data);
-        return new RouterSession(file, device, session);
-      } catch (cause) {
-        throw new WeftError(
-          "bad_adapter",
-          `opening the router: onnxruntime refused it: ${messageOf(cause).slice(0, 300)}`,
-          { reason: "bad_router", cause },
+    const session = await withOrt(async (ort) => {
+      const loss = await lossOf(device);
+      if (loss) throw lost("open the router", loss);
+      await checkRoom(device, file.weightBytes);
+      const session = await createSession(ort, device, data).catch((cause) => {
+        throw unfit(messageOf(cause), cause);
+      });
+      return new RouterSession(file, device, session);
+    });
+    try {
+      await session.#warmUp(device);
+      return session;
+    } catch (error) {
+      await session.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Submits one batch; resolves once it is submitted, without waiting for the GPU. What was
+   * submitted before the call is done before it, what is submitted after it resolves comes after.
+   * @throws WeftError `device_lost`; `unavailable` when closed; `internal` for a shape or buffer
+   * that doesn't fit and what onnxruntime reports
+   */
+  async run(input: RouterInput, shape: RouterShape): Promise<RouterOutput> {
+    if (this.#closing) throw closed();
+    checkShape(this.file, input, shape);
+    return await withOrt(async (ort) => this.#take(await this.#submit(ort, input, shape), shape));
+  }
+
+  /** Frees the weights and all outputs, after the runs that are under way. */
+  close(): Promise<void> {
+    return this.#closing ??= withOrt(async () => {
+      for (const output of this.#outputs) output.dispose();
+      await this.#session.release();
+    });
+  }
+
+  async #warmUp(device: GPUDevice): Promise<void> {
+    const tokens = 2 * this.file.maxTokens;
+    const [inputIds, attentionMask] = ["ids", "mask"].map((label) =>
+      device.createBuffer({
+        label: `router warm-up ${label}`,
+        size: 4 * tokens,
+        usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC,
+      })
+    );
+    try {
+      // Shaders are generated by what onnxruntime sees in a shape: whether an axis is 1, say.
+      for (const sequence of paddedLengths(this.file.maxTokens)) {
+        for (const rows of [1, 2]) {
+          await this.#tryOut({ inputIds, attentionMask }, { rows, sequence });
+        }
+      }
+    } finally {
+      inputIds.destroy();
+      attentionMask.destroy();
+    }
+  }
+
+  /** Two runs, of which the second has all its shaders and so has nothing to wait for. */
+  async #tryOut(input: RouterInput, shape: RouterShape): Promise<void> {
+    try {
+      (await this.run(input, shape)).dispose();
+    } catch (error) {
+      if (error instanceof WeftError && error.code !== "internal") throw error;
+      throw unfit(messageOf(error), error);
+    }
+    await withOrt(async (ort) => {
+      const run = this.#submit(ort, input, shape);
+      const quick = await endsWithoutWaiting(run);
+      this.#take(await run, shape).dispose();
+      if (!quick) {
+        throw unfit(
+          "it waits for values from the GPU midway: some operator has no GPU kernel for its types " +
+            '(for example "Equal" and "Where" on integers; compare floats instead)',
         );
       }
     });
   }
 
-  /** Submits one batch of `rows` × `sequence` token ids; resolves once it is submitted. */
-  async run(
-    input: RouterInput,
-    { rows, sequence }: { rows: number; sequence: number },
-  ): Promise<RouterOutput> {
-    return await withOrt(async (ort) => {
-      const wrap = (buffer: GPUBuffer) =>
-        ort.Tensor.fromGpuBuffer(buffer, { dataType: "int32", dims: [rows, sequence] });
-      const output = await this.#session.run({
-        input_ids: wrap(input.inputIds),
-        attention_mask: wrap(input.attentionMask),
+  async #submit(
+    ort: typeof Ort,
+    { inputIds, attentionMask }: RouterInput,
+    { rows, sequence }: RouterShape,
+  ): Promise<Ort.InferenceSession.OnnxValueMapType> {
+    if (this.#lost) throw lost("run the router", this.#lost);
+    const wrap = (buffer: GPUBuffer) =>
+      ort.Tensor.fromGpuBuffer(buffer, { dataType: "int32", dims: [rows, sequence] });
+    try {
+      return await this.#session.run({
+        input_ids: wrap(inputIds),
+        attention_mask: wrap(attentionMask),
       });
-      return {
-        logits: output.logits.gpuBuffer as GPUBuffer,
-        features: output.features ? output.features.gpuBuffer as GPUBuffer : null,
-        dispose: () => Object.values(output).forEach((tensor) => tensor.dispose()),
-      };
-    });
+    } catch (cause) {
+      if (cause instanceof WebAssembly.RuntimeError) throw cause;
+      throw failed(messageOf(cause), cause);
+    }
   }
 
-  /** Frees the weights. No run may be under way. */
-  async close(): Promise<void> {
-    await withOrt(() => this.#session.release());
+  #take(values: Ort.InferenceSession.OnnxValueMapType, { rows }: RouterShape): RouterOutput {
+    const outputs = this.#outputs;
+    const dispose = () => Object.values(values).forEach((value) => value.dispose());
+    try {
+      const output: RouterOutput = {
+        logits: bufferOf(values.logits, [rows, this.file.labels.length]),
+        features: this.file.features === null
+          ? null
+          : bufferOf(values.features, [rows, this.file.features]),
+        dispose: () => void (outputs.delete(output) && dispose()),
+      };
+      outputs.add(output);
+      return output;
+    } catch (error) {
+      dispose();
+      throw error;
+    }
   }
+}
+
+/** The shape that a file declares is onnxruntime's word of honour only; here it is checked. */
+function bufferOf(value: Ort.OnnxValue, [rows, width]: [number, number]): GPUBuffer {
+  const { dims, type, location } = value as Ort.Tensor;
+  if (dims.length !== 2 || dims[0] !== rows || dims[1] !== width || type !== "float32") {
+    throw failed(`an output is ${type} [${dims.join(", ")}], not float32 [${rows}, ${width}]`);
+  }
+  if (location !== "gpu-buffer") throw failed(`an output lies in ${location}, not on the GPU`);
+  return (value as Ort.Tensor).gpuBuffer as GPUBuffer;
+}
+
+function checkShape(file: RouterFile, input: RouterInput, { rows, sequence }: RouterShape): void {
+  const whole = Number.isInteger(rows) && Number.isInteger(sequence) && rows >= 1 && sequence >= 1;
+  if (!whole || sequence > file.maxTokens) {
+    throw failed(
+      `the input is [${rows}, ${sequence}]; at least one row and 1 to ${file.maxTokens} tokens are allowed`,
+    );
+  }
+  const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC;
+  for (const buffer of [input.inputIds, input.attentionMask]) {
+    if (buffer.size < 4 * rows * sequence || (buffer.usage & usage) !== usage) {
+      throw failed(
+        `input buffer "${buffer.label}" of ${buffer.size} bytes and usage ${buffer.usage} ` +
+          `can't hold int32 [${rows}, ${sequence}] with usage STORAGE and COPY_SRC`,
+      );
+    }
+  }
+}
+
+function unfit(why: string, cause?: unknown): WeftError {
+  return new WeftError("bad_adapter", `opening the router: ${why.slice(0, 400)}`, {
+    reason: "bad_router",
+    cause,
+  });
+}
+
+function failed(why: string, cause?: unknown): WeftError {
+  return new WeftError("internal", `running the router: ${why.slice(0, 400)}`, { cause });
+}
+
+function lost(action: string, { reason, message }: GPUDeviceLostInfo): WeftError {
+  return new WeftError(
+    "device_lost",
+    `Cannot ${action}: the GPU device is lost (${reason}): ${message}`,
+  );
+}
+
+function closed(): WeftError {
+  return new WeftError("unavailable", "Cannot run the router: it is closed", {
+    reason: "router_closed",
+  });
 }
