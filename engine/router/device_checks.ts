@@ -1,8 +1,10 @@
+import { setImmediate } from "node:timers";
 import { WeftError } from "../core/errors.ts";
 import type { WeightBytes } from "./graph_checks.ts";
 
-/** Why a device is lost, or null when it isn't. */
+/** Why a device is lost, or null when it isn't; it takes a turn of the event loop to be known. */
 export async function lossOf(device: GPUDevice): Promise<GPUDeviceLostInfo | null> {
+  await new Promise((resolve) => setImmediate(resolve));
   return await Promise.race([device.lost, Promise.resolve(null)]);
 }
 

@@ -8,12 +8,15 @@ import { Turns } from "./turns.ts";
  */
 const turns = new Turns();
 
+/** The reason of every error once onnxruntime has broken down. */
+export const RUNTIME_LOST = "router_runtime_lost";
+
 /** What ended that instance for good, if anything did. */
 let spoiled: string | null = null;
 
 /**
  * Runs `work` with onnxruntime when no other work uses it.
- * @throws WeftError `unavailable`, reason `router_runtime_lost`, once onnxruntime has broken down
+ * @throws WeftError `unavailable`, reason `RUNTIME_LOST`, once onnxruntime has broken down
  */
 export function withOrt<T>(work: (ort: typeof Ort) => Promise<T>): Promise<T> {
   return turns.take(async () => {
@@ -21,7 +24,7 @@ export function withOrt<T>(work: (ort: typeof Ort) => Promise<T>): Promise<T> {
       throw new WeftError(
         "unavailable",
         `Cannot use the router: onnxruntime broke down (${spoiled}); restart the server`,
-        { reason: "router_runtime_lost" },
+        { reason: RUNTIME_LOST },
       );
     }
     try {

@@ -1,7 +1,7 @@
 import type * as Ort from "onnxruntime-web/webgpu";
 import { messageOf, WeftError } from "../core/errors.ts";
 import { checkRoom, lossOf } from "./device_checks.ts";
-import { createSession, withOrt } from "./ort.ts";
+import { createSession, RUNTIME_LOST, withOrt } from "./ort.ts";
 import { paddedLengths } from "./padding.ts";
 import { readRouterFile, type RouterFile } from "./router_file.ts";
 import { endsWithoutWaiting } from "./waiting.ts";
@@ -96,6 +96,9 @@ export class RouterSession {
     return this.#closing ??= withOrt(async () => {
       for (const output of this.#outputs) output.dispose();
       await this.#session.release();
+    }).catch((error) => {
+      // Where onnxruntime has broken down there is nothing left to give back.
+      if (!(error instanceof WeftError && error.reason === RUNTIME_LOST)) throw error;
     });
   }
 
