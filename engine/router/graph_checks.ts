@@ -69,6 +69,7 @@ function sizeOf(tensor: OnnxTensor): number {
   if (tensor.dims.length > MAX_RANK) {
     throw refused(`${name} has ${tensor.dims.length} axes; at most ${MAX_RANK} are allowed`);
   }
+  if (tensor.dims.includes(0n)) throw refused(`${name} is empty: [${tensor.dims.join(", ")}]`);
   const bytes = tensor.dims.reduce((product, size) => product * size, 1n) * BigInt(width);
   const held = tensor.rawBytes;
   // Kept outside `raw_data`, a value takes at least one byte of the message.

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers";
 import type * as Ort from "onnxruntime-web/webgpu";
 import { messageOf, WeftError } from "../core/errors.ts";
 import { Turns } from "./turns.ts";
@@ -10,6 +11,9 @@ const turns = new Turns();
 
 /** The reason of every error once onnxruntime has broken down. */
 export const RUNTIME_LOST = "router_runtime_lost";
+
+/** The turn that is under way. */
+let turn: { over: boolean } = { over: true };
 
 /** What ended that instance for good, if anything did. */
 let spoiled: string | null = null;
@@ -27,12 +31,15 @@ export function withOrt<T>(work: (ort: typeof Ort) => Promise<T>): Promise<T> {
         { reason: RUNTIME_LOST },
       );
     }
+    const mine: typeof turn = turn = { over: false };
     try {
       return await work(await loadOrt());
     } catch (error) {
       // A trap leaves the instance anywhere; what it computes afterwards can't be trusted.
       if (error instanceof WebAssembly.RuntimeError) spoiled = messageOf(error);
       throw error;
+    } finally {
+      mine.over = true;
     }
   });
 }
@@ -58,12 +65,16 @@ export async function createSession(
   data: Uint8Array,
 ): Promise<Ort.InferenceSession> {
   hideSubgroups(device);
+  guardPipelines(device);
   try {
     // The first session puts Node's `Worker` in the place of the web's.
     return await restoring("Worker", () =>
       ort.InferenceSession.create(data, {
-        executionProviders: [{ name: "webgpu", device }],
+        // The other modes hold error scopes of the device open across waits of their own.
+        executionProviders: [{ name: "webgpu", device, validationMode: "wgpuOnly" }],
         preferredOutputLocation: "gpu-buffer",
+        // No faster for an MLP, and a constant of a few bytes can be folded into gigabytes.
+        graphOptimizationLevel: "disabled",
         logSeverityLevel: 4,
       }));
   } catch (error) {
@@ -71,6 +82,15 @@ export async function createSession(
     if (!messageOf(error).includes("ERROR_CODE")) spoiled = messageOf(error);
     throw error;
   }
+}
+
+/** What an error of onnxruntime says, without the paths of its own sources. */
+export function ortReason(error: unknown): string {
+  return messageOf(error)
+    .replace(/^.*ERROR_MESSAGE: /s, "")
+    .replace(/^\/\S+:\d+ /, "")
+    .replace(/^.*\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : /s, "")
+    .trim();
 }
 
 async function restoring<T>(name: string, work: () => Promise<T>): Promise<T> {
@@ -90,4 +110,24 @@ async function restoring<T>(name: string, work: () => Promise<T>): Promise<T> {
 function hideSubgroups(device: GPUDevice): void {
   const shown = new Set([...device.features].filter((name) => !name.startsWith("subgroups")));
   Object.defineProperty(device, "features", { value: shown, configurable: true });
+}
+
+/**
+ * Lets a pipeline come only while the call that asked for it still waits. A run that fails midway
+ * leaves pipelines behind that nothing waits for, and the first of them to come would end
+ * onnxruntime's instance: its runtime takes a callback with nothing under way for the end of the
+ * program. A turn of the event loop later it is known whether the call has failed.
+ */
+function guardPipelines(device: GPUDevice): void {
+  if (Object.hasOwn(device, "createComputePipelineAsync")) return;
+  const create = device.createComputePipelineAsync.bind(device);
+  const guarded = (descriptor: GPUComputePipelineDescriptor) => {
+    const mine = turn;
+    const pipeline = create(descriptor);
+    return new Promise<GPUComputePipeline>((resolve, reject) => {
+      const pass = () => mine.over || pipeline.then(resolve, reject);
+      setImmediate(pass);
+    });
+  };
+  Object.defineProperty(device, "createComputePipelineAsync", { value: guarded });
 }

@@ -1,7 +1,7 @@
 import type * as Ort from "onnxruntime-web/webgpu";
 import { messageOf, WeftError } from "../core/errors.ts";
 import { checkRoom, lossOf } from "./device_checks.ts";
-import { createSession, RUNTIME_LOST, withOrt } from "./ort.ts";
+import { createSession, ortReason, RUNTIME_LOST, withOrt } from "./ort.ts";
 import { paddedLengths } from "./padding.ts";
 import { readRouterFile, type RouterFile } from "./router_file.ts";
 import { endsWithoutWaiting } from "./waiting.ts";
@@ -43,6 +43,7 @@ export interface RouterOutput {
  */
 export class RouterSession {
   readonly file: RouterFile;
+  readonly #device: GPUDevice;
   readonly #session: Ort.InferenceSession;
   readonly #outputs = new Set<RouterOutput>();
   #lost: GPUDeviceLostInfo | null = null;
@@ -50,6 +51,7 @@ export class RouterSession {
 
   private constructor(file: RouterFile, device: GPUDevice, session: Ort.InferenceSession) {
     this.file = file;
+    this.#device = device;
     this.#session = session;
     device.lost.then((info) => this.#lost = info);
   }
@@ -66,12 +68,12 @@ export class RouterSession {
       if (loss) throw lost("open the router", loss);
       await checkRoom(device, file.weightBytes);
       const session = await createSession(ort, device, data).catch((cause) => {
-        throw unfit(messageOf(cause), cause);
+        throw unfit(`onnxruntime refused it: ${ortReason(cause)}`, cause);
       });
       return new RouterSession(file, device, session);
     });
     try {
-      await session.#warmUp(device);
+      await session.#warmUp();
       return session;
     } catch (error) {
       await session.close();
@@ -102,10 +104,10 @@ export class RouterSession {
     });
   }
 
-  async #warmUp(device: GPUDevice): Promise<void> {
+  async #warmUp(): Promise<void> {
     const tokens = 2 * this.file.maxTokens;
     const [inputIds, attentionMask] = ["ids", "mask"].map((label) =>
-      device.createBuffer({
+      this.#device.createBuffer({
         label: `router warm-up ${label}`,
         size: 4 * tokens,
         usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC,
@@ -153,35 +155,47 @@ export class RouterSession {
     if (this.#lost) throw lost("run the router", this.#lost);
     const wrap = (buffer: GPUBuffer) =>
       ort.Tensor.fromGpuBuffer(buffer, { dataType: "int32", dims: [rows, sequence] });
-    try {
-      return await this.#session.run({
-        input_ids: wrap(inputIds),
-        attention_mask: wrap(attentionMask),
-      });
-    } catch (cause) {
+    const feeds = { input_ids: wrap(inputIds), attention_mask: wrap(attentionMask) };
+    const device = this.#device;
+    device.pushErrorScope("out-of-memory");
+    device.pushErrorScope("validation");
+    const run = this.#session.run(feeds, { logSeverityLevel: 4 });
+    const [result] = await Promise.allSettled([run]);
+    const errors = await Promise.all([device.popErrorScope(), device.popErrorScope()]);
+    const error = errors.find((found) => found !== null);
+    if (result.status === "rejected") {
+      const cause = result.reason;
       if (cause instanceof WebAssembly.RuntimeError) throw cause;
-      throw failed(messageOf(cause), cause);
+      throw failed(ortReason(cause), cause);
     }
+    if (error) {
+      disposeAll(result.value);
+      throw failed(error.message);
+    }
+    return result.value;
   }
 
   #take(values: Ort.InferenceSession.OnnxValueMapType, { rows }: RouterShape): RouterOutput {
     const outputs = this.#outputs;
-    const dispose = () => Object.values(values).forEach((value) => value.dispose());
     try {
       const output: RouterOutput = {
         logits: bufferOf(values.logits, [rows, this.file.labels.length]),
         features: this.file.features === null
           ? null
           : bufferOf(values.features, [rows, this.file.features]),
-        dispose: () => void (outputs.delete(output) && dispose()),
+        dispose: () => void (outputs.delete(output) && disposeAll(values)),
       };
       outputs.add(output);
       return output;
     } catch (error) {
-      dispose();
+      disposeAll(values);
       throw error;
     }
   }
+}
+
+function disposeAll(values: Ort.InferenceSession.OnnxValueMapType): void {
+  for (const value of Object.values(values)) value.dispose();
 }
 
 /** The shape that a file declares is onnxruntime's word of honour only; here it is checked. */
