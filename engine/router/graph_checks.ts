@@ -2,7 +2,7 @@ import type { OnnxModel, OnnxTensor } from "./onnx_model.ts";
 import { OPERATORS } from "./operators.ts";
 import { quote, refused } from "./refusal.ts";
 
-const MAX_NODES = 4096;
+const MAX_NODES = 1024;
 const MAX_RANK = 8;
 
 /** ONNX element types a router's constants may have, with their bytes. */

@@ -1,7 +1,11 @@
-import { setImmediate } from "node:timers";
 import type * as Ort from "onnxruntime-web/webgpu";
 import { messageOf, WeftError } from "../core/errors.ts";
+import { deviceView } from "./device_view.ts";
+import { PipelineGate } from "./pipeline_gate.ts";
 import { Turns } from "./turns.ts";
+
+/** What a run gives, by the names of the graph's outputs. */
+export type OrtValues = Ort.InferenceSession.OnnxValueMapType;
 
 /**
  * onnxruntime's module holds one WebAssembly instance a thread, which can do one thing at a time: a
@@ -11,9 +15,6 @@ const turns = new Turns();
 
 /** The reason of every error once onnxruntime has broken down. */
 export const RUNTIME_LOST = "router_runtime_lost";
-
-/** The turn that is under way. */
-let turn: { over: boolean } = { over: true };
 
 /** What ended that instance for good, if anything did. */
 let spoiled: string | null = null;
@@ -31,15 +32,12 @@ export function withOrt<T>(work: (ort: typeof Ort) => Promise<T>): Promise<T> {
         { reason: RUNTIME_LOST },
       );
     }
-    const mine: typeof turn = turn = { over: false };
     try {
       return await work(await loadOrt());
     } catch (error) {
       // A trap leaves the instance anywhere; what it computes afterwards can't be trusted.
       if (error instanceof WebAssembly.RuntimeError) spoiled = messageOf(error);
       throw error;
-    } finally {
-      mine.over = true;
     }
   });
 }
@@ -58,29 +56,48 @@ async function loadOrt(): Promise<typeof Ort> {
   return ort;
 }
 
-/** Opens a session on `device` whose outputs stay there. Call it within `withOrt`. */
-export async function createSession(
-  ort: typeof Ort,
-  device: GPUDevice,
-  data: Uint8Array,
-): Promise<Ort.InferenceSession> {
-  hideSubgroups(device);
-  guardPipelines(device);
-  try {
-    // The first session puts Node's `Worker` in the place of the web's.
-    return await restoring("Worker", () =>
+/** A session of onnxruntime. Use it within `withOrt` only. */
+export class OrtSession {
+  readonly #session: Ort.InferenceSession;
+  readonly #gate: PipelineGate;
+
+  private constructor(session: Ort.InferenceSession, gate: PipelineGate) {
+    this.#session = session;
+    this.#gate = gate;
+  }
+
+  /** Opens a model on `device`; its outputs stay there. */
+  static async open(ort: typeof Ort, device: GPUDevice, data: Uint8Array): Promise<OrtSession> {
+    const gate = new PipelineGate();
+    const view = deviceView(device, gate);
+    const create = () =>
       ort.InferenceSession.create(data, {
         // The other modes hold error scopes of the device open across waits of their own.
-        executionProviders: [{ name: "webgpu", device, validationMode: "wgpuOnly" }],
+        executionProviders: [{ name: "webgpu", device: view, validationMode: "wgpuOnly" }],
         preferredOutputLocation: "gpu-buffer",
         // No faster for an MLP, and a constant of a few bytes can be folded into gigabytes.
         graphOptimizationLevel: "disabled",
         logSeverityLevel: 4,
-      }));
-  } catch (error) {
-    // A refusal has a code. Anything else was thrown through it, and it takes no session any more.
-    if (!messageOf(error).includes("ERROR_CODE")) spoiled = messageOf(error);
-    throw error;
+      });
+    try {
+      // The first session puts Node's `Worker` in the place of the web's.
+      const session = await restoring("Worker", () => gate.during(create));
+      return new OrtSession(session, gate);
+    } catch (error) {
+      // A refusal has a code. Anything else was thrown through it, and it takes no session any more.
+      if (!messageOf(error).includes("ERROR_CODE")) spoiled = messageOf(error);
+      throw error;
+    }
+  }
+
+  /** Submits one run; resolves once it is submitted. */
+  async run(feeds: Ort.InferenceSession.OnnxValueMapType): Promise<OrtValues> {
+    return await this.#gate.during(() => this.#session.run(feeds, { logSeverityLevel: 4 }));
+  }
+
+  /** Frees the weights and caches. */
+  async close(): Promise<void> {
+    await this.#session.release();
   }
 }
 
@@ -100,34 +117,4 @@ async function restoring<T>(name: string, work: () => Promise<T>): Promise<T> {
   } finally {
     if (property) Object.defineProperty(globalThis, name, property);
   }
-}
-
-/**
- * Hides the subgroup features of a device from onnxruntime, whose generated WGSL says
- * `enable subgroups;`, which Deno refuses. Only the JavaScript view changes: shaders of our own
- * may use subgroups as before.
- */
-function hideSubgroups(device: GPUDevice): void {
-  const shown = new Set([...device.features].filter((name) => !name.startsWith("subgroups")));
-  Object.defineProperty(device, "features", { value: shown, configurable: true });
-}
-
-/**
- * Lets a pipeline come only while the call that asked for it still waits. A run that fails midway
- * leaves pipelines behind that nothing waits for, and the first of them to come would end
- * onnxruntime's instance: its runtime takes a callback with nothing under way for the end of the
- * program. A turn of the event loop later it is known whether the call has failed.
- */
-function guardPipelines(device: GPUDevice): void {
-  if (Object.hasOwn(device, "createComputePipelineAsync")) return;
-  const create = device.createComputePipelineAsync.bind(device);
-  const guarded = (descriptor: GPUComputePipelineDescriptor) => {
-    const mine = turn;
-    const pipeline = create(descriptor);
-    return new Promise<GPUComputePipeline>((resolve, reject) => {
-      const pass = () => mine.over || pipeline.then(resolve, reject);
-      setImmediate(pass);
-    });
-  };
-  Object.defineProperty(device, "createComputePipelineAsync", { value: guarded });
 }

@@ -1,7 +1,7 @@
 import type * as Ort from "onnxruntime-web/webgpu";
 import { messageOf, WeftError } from "../core/errors.ts";
 import { checkRoom, lossOf } from "./device_checks.ts";
-import { createSession, ortReason, RUNTIME_LOST, withOrt } from "./ort.ts";
+import { ortReason, OrtSession, type OrtValues, RUNTIME_LOST, withOrt } from "./ort.ts";
 import { paddedLengths } from "./padding.ts";
 import { readRouterFile, type RouterFile } from "./router_file.ts";
 import { endsWithoutWaiting } from "./waiting.ts";
@@ -44,12 +44,12 @@ export interface RouterOutput {
 export class RouterSession {
   readonly file: RouterFile;
   readonly #device: GPUDevice;
-  readonly #session: Ort.InferenceSession;
+  readonly #session: OrtSession;
   readonly #outputs = new Set<RouterOutput>();
   #lost: GPUDeviceLostInfo | null = null;
   #closing: Promise<void> | null = null;
 
-  private constructor(file: RouterFile, device: GPUDevice, session: Ort.InferenceSession) {
+  private constructor(file: RouterFile, device: GPUDevice, session: OrtSession) {
     this.file = file;
     this.#device = device;
     this.#session = session;
@@ -67,7 +67,7 @@ export class RouterSession {
       const loss = await lossOf(device);
       if (loss) throw lost("open the router", loss);
       await checkRoom(device, file.weightBytes);
-      const session = await createSession(ort, device, data).catch((cause) => {
+      const session = await OrtSession.open(ort, device, data).catch((cause) => {
         throw unfit(`onnxruntime refused it: ${ortReason(cause)}`, cause);
       });
       return new RouterSession(file, device, session);
@@ -97,7 +97,7 @@ export class RouterSession {
   close(): Promise<void> {
     return this.#closing ??= withOrt(async () => {
       for (const output of this.#outputs) output.dispose();
-      await this.#session.release();
+      await this.#session.close();
     }).catch((error) => {
       // Where onnxruntime has broken down there is nothing left to give back.
       if (!(error instanceof WeftError && error.reason === RUNTIME_LOST)) throw error;
@@ -132,7 +132,7 @@ export class RouterSession {
       (await this.run(input, shape)).dispose();
     } catch (error) {
       if (error instanceof WeftError && error.code !== "internal") throw error;
-      throw unfit(messageOf(error), error);
+      throw unfit(messageOf(error).replace(/^running the router: /, "a run of it fails: "), error);
     }
     await withOrt(async (ort) => {
       const run = this.#submit(ort, input, shape);
@@ -151,7 +151,7 @@ export class RouterSession {
     ort: typeof Ort,
     { inputIds, attentionMask }: RouterInput,
     { rows, sequence }: RouterShape,
-  ): Promise<Ort.InferenceSession.OnnxValueMapType> {
+  ): Promise<OrtValues> {
     if (this.#lost) throw lost("run the router", this.#lost);
     const wrap = (buffer: GPUBuffer) =>
       ort.Tensor.fromGpuBuffer(buffer, { dataType: "int32", dims: [rows, sequence] });
@@ -159,8 +159,7 @@ export class RouterSession {
     const device = this.#device;
     device.pushErrorScope("out-of-memory");
     device.pushErrorScope("validation");
-    const run = this.#session.run(feeds, { logSeverityLevel: 4 });
-    const [result] = await Promise.allSettled([run]);
+    const [result] = await Promise.allSettled([this.#session.run(feeds)]);
     const errors = await Promise.all([device.popErrorScope(), device.popErrorScope()]);
     const error = errors.find((found) => found !== null);
     if (result.status === "rejected") {
@@ -175,7 +174,7 @@ export class RouterSession {
     return result.value;
   }
 
-  #take(values: Ort.InferenceSession.OnnxValueMapType, { rows }: RouterShape): RouterOutput {
+  #take(values: OrtValues, { rows }: RouterShape): RouterOutput {
     const outputs = this.#outputs;
     try {
       const output: RouterOutput = {
@@ -194,7 +193,7 @@ export class RouterSession {
   }
 }
 
-function disposeAll(values: Ort.InferenceSession.OnnxValueMapType): void {
+function disposeAll(values: OrtValues): void {
   for (const value of Object.values(values)) value.dispose();
 }
 
