@@ -6,7 +6,10 @@ import { paddedLengths } from "./padding.ts";
 import { readRouterFile, type RouterFile } from "./router_file.ts";
 import { endsWithoutWaiting } from "./waiting.ts";
 
-/** Where a run reads its rows: int32 [rows, sequence] each, from the start of the buffer. */
+/**
+ * Where a run reads its rows: int32 [rows, sequence] each, from the start of the buffer, which has
+ * at least that many bytes rounded up to 16, since kernels read four values at once.
+ */
 export interface RouterInput {
   /** Usage STORAGE and COPY_SRC. */
   inputIds: GPUBuffer;
@@ -109,7 +112,7 @@ export class RouterSession {
     const [inputIds, attentionMask] = ["ids", "mask"].map((label) =>
       this.#device.createBuffer({
         label: `router warm-up ${label}`,
-        size: 4 * tokens,
+        size: inputBytes(tokens),
         usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC,
       })
     );
@@ -207,6 +210,10 @@ function bufferOf(value: Ort.OnnxValue, [rows, width]: [number, number]): GPUBuf
   return (value as Ort.Tensor).gpuBuffer as GPUBuffer;
 }
 
+function inputBytes(tokens: number): number {
+  return 16 * Math.ceil(tokens / 4);
+}
+
 function checkShape(file: RouterFile, input: RouterInput, { rows, sequence }: RouterShape): void {
   const whole = Number.isInteger(rows) && Number.isInteger(sequence) && rows >= 1 && sequence >= 1;
   if (!whole || sequence > file.maxTokens) {
@@ -216,10 +223,10 @@ function checkShape(file: RouterFile, input: RouterInput, { rows, sequence }: Ro
   }
   const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC;
   for (const buffer of [input.inputIds, input.attentionMask]) {
-    if (buffer.size < 4 * rows * sequence || (buffer.usage & usage) !== usage) {
+    if (buffer.size < inputBytes(rows * sequence) || (buffer.usage & usage) !== usage) {
       throw failed(
         `input buffer "${buffer.label}" of ${buffer.size} bytes and usage ${buffer.usage} ` +
-          `can't hold int32 [${rows}, ${sequence}] with usage STORAGE and COPY_SRC`,
+          `can't hold int32 [${rows}, ${sequence}] in whole vec4s with usage STORAGE and COPY_SRC`,
       );
     }
   }

@@ -26,9 +26,11 @@ export interface ModelOutline {
   inputs: Record<string, { type: number; shape: (number | string)[] }>;
   outputs: Record<string, { type: number; shape: (number | string)[] }>;
   metadata: Record<string, string>;
+  /** 17 unless given. */
+  opset?: number;
 }
 
-/** The bytes of a ModelProto of opset 17. */
+/** The bytes of a ModelProto. */
 export function onnxFile(model: ModelOutline): Uint8Array<ArrayBuffer> {
   const graph = [
     ...model.nodes.map((node) => field(1, operation(node))),
@@ -37,7 +39,7 @@ export function onnxFile(model: ModelOutline): Uint8Array<ArrayBuffer> {
     ...Object.entries(model.inputs).map(([name, value]) => field(11, valueInfo(name, value))),
     ...Object.entries(model.outputs).map(([name, value]) => field(12, valueInfo(name, value))),
   ];
-  const opset = join([field(1, ""), field(2, 17)]);
+  const opset = join([field(1, ""), field(2, model.opset ?? 17)]);
   const metadata = Object.entries(model.metadata)
     .map(([key, value]) => field(14, join([field(1, key), field(2, value)])));
   return join([field(1, 8), field(7, join(graph)), field(8, opset), ...metadata]);

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { WeftError } from "../../../engine/core/errors.ts";
 import { readRouterFile, vocabularyHash } from "../../../engine/router/mod.ts";
+import { INT64, type ModelOutline } from "./onnx_writer.ts";
+import { metadataOf, tinyRouter } from "./tiny_router.ts";
 
 const FIXTURE = await Deno.readFile(
   new URL("../../fixtures/router/router.onnx", import.meta.url),
@@ -53,6 +55,85 @@ Deno.test("cut and mutated router files are read or refused, never anything else
     }
   }
 });
+
+const REFUSED: [name: string, change: (model: ModelOutline) => void, message: RegExp][] = [
+  ["an unknown operator", (m) => m.nodes[6].op = "Divide", /operator "Divide", which a router may/],
+  ["a loop", (m) => m.nodes[6].op = "Loop", /operator "Loop"/],
+  ["an operator of another domain", (m) => m.nodes[6].domain = "com.microsoft", /domain "com\./],
+  ["a cycle", (m) => m.nodes[0].inputs[0] = "sum", /"Gather" takes value "sum", which nothing/],
+  ["a value made twice", (m) => m.nodes[1].outputs = ["tokens"], /value "tokens" is made twice/],
+  ["an output that nothing makes", (m) => void m.nodes.pop(), /output "logits" is made by no/],
+  [
+    "weights in another file",
+    (m) => m.constants.table.external = true,
+    /"table" is kept in another/,
+  ],
+  [
+    "weights larger than the file",
+    (m) => m.constants.table.dims = [1e9, 1e9],
+    /\[1000000000, 10000/,
+  ],
+  ["weights of a negative size", (m) => m.constants.table.dims = [-8, -3], /not what is there/],
+  ["weights smaller than there", (m) => m.constants.table.dims = [7, 3], /needs 84 bytes/],
+  ["empty weights", (m) => m.constants.table = { dims: [0, 3], values: [] }, /"table" is empty/],
+  ["nine axes", (m) => m.constants.table.dims = [8, 3, 1, 1, 1, 1, 1, 1, 1], /has 9 axes/],
+  ["int64 ids", (m) => m.inputs.input_ids.type = INT64, /input input_ids must be int32/],
+  ["a fixed batch", (m) => m.inputs.input_ids.shape = [1, "sequence"], /both axes dynamic/],
+  [
+    "a third input",
+    (m) => m.inputs.more = { type: 1, shape: [1] },
+    /inputs are "attention_mask, in/,
+  ],
+  [
+    "513 classes",
+    (m) => Object.assign(m.metadata, metadataOf(513)),
+    /list of 1 to 512 adapter names/,
+  ],
+  [
+    "more labels than classes",
+    (m) => Object.assign(m.metadata, metadataOf(4)),
+    /3 classes, but .* 4/,
+  ],
+  [
+    "another output",
+    (m) => m.outputs.probs = { type: 1, shape: ["batch", 3] },
+    /"logits, probs", not/,
+  ],
+  [
+    "wide features",
+    (m) => m.outputs.features = { type: 1, shape: ["b", 1025] },
+    /size 1025; 1 to 1024/,
+  ],
+  ["1025 nodes", (m) => m.nodes.push(...chain(1018)), /1025 nodes; at most 1024/],
+  ["a temperature of 0", (m) => m.metadata["weft.temperature"] = "0", /weft\.temperature is "0"/],
+  ["a label twice", (m) => m.metadata["weft.labels"] = '["a","a","b"]', /names an adapter twice/],
+  ["labels that are no JSON", (m) => m.metadata["weft.labels"] = "a,b,c", /not a JSON list/],
+  ["half a token", (m) => m.metadata["weft.max_tokens"] = "0.5", /weft\.max_tokens is "0\.5"/],
+];
+
+for (const [name, change, message] of REFUSED) {
+  Deno.test(`a router file with ${name} is refused`, () => {
+    assert.throws(() => readRouterFile(tinyRouter(change)), { reason: "bad_router", message });
+  });
+}
+
+Deno.test("a file of more than 256 MB or full of empty entries is refused without reading it all", () => {
+  const large = new Uint8Array(256 * 1024 * 1024 + 1);
+  assert.throws(() => readRouterFile(large), /has 268435457 bytes; at most 268435456/);
+  // A graph of nothing but empty nodes, in memory each of them many times its two bytes.
+  const empty = new Uint8Array(1 << 20).map((_, i) => i % 2 ? 0 : 10);
+  const size = [0x80, 0x80, 0x40];
+  const file = new Uint8Array([58, ...size, ...empty]);
+  assert.throws(() => readRouterFile(file), /a list has more than 8192 entries/);
+});
+
+function chain(length: number) {
+  return Array.from({ length }, (_, i) => ({
+    op: "Relu",
+    inputs: [i === 0 ? "sum" : `relu${i - 1}`],
+    outputs: [`relu${i}`],
+  }));
+}
 
 /** The fixture with every occurrence of a text replaced by one of the same length. */
 function replaced(from: string, to: string): Uint8Array {

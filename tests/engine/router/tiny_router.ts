@@ -1,3 +1,4 @@
+import { RouterSession } from "../../../engine/router/mod.ts";
 import { FLOAT, INT32, type ModelOutline, onnxFile } from "./onnx_writer.ts";
 
 /** Metadata of a router with the given number of classes that is as documented. */
@@ -15,30 +16,21 @@ export function metadataOf(classes: number): Record<string, string> {
 }
 
 /**
- * A router of three classes whose logits are the mean of its tokens' rows in an 8 × 3 table. Change
- * what is to be wrong with it in `change`.
+ * A router of three classes whose logits are the mean over the tokens of `3 · id + class`, the ids
+ * being 0 to 7. What is to be different goes into `change`.
  */
 export function tinyRouter(
   change: (model: ModelOutline) => void = () => {},
 ): Uint8Array<ArrayBuffer> {
+  const keepdims = { keepdims: 0 };
   const model: ModelOutline = {
     nodes: [
       { op: "Gather", inputs: ["table", "input_ids"], outputs: ["tokens"] },
       { op: "Cast", inputs: ["attention_mask"], outputs: ["mask"], attributes: { to: FLOAT } },
       { op: "Unsqueeze", inputs: ["mask", "last"], outputs: ["weight"] },
       { op: "Mul", inputs: ["tokens", "weight"], outputs: ["seen"] },
-      {
-        op: "ReduceSum",
-        inputs: ["seen", "middle"],
-        outputs: ["sum"],
-        attributes: { keepdims: 0 },
-      },
-      {
-        op: "ReduceSum",
-        inputs: ["weight", "middle"],
-        outputs: ["count"],
-        attributes: { keepdims: 0 },
-      },
+      { op: "ReduceSum", inputs: ["seen", "middle"], outputs: ["sum"], attributes: keepdims },
+      { op: "ReduceSum", inputs: ["weight", "middle"], outputs: ["count"], attributes: keepdims },
       { op: "Div", inputs: ["sum", "count"], outputs: ["logits"] },
     ],
     constants: {
@@ -55,4 +47,22 @@ export function tinyRouter(
   };
   change(model);
   return onnxFile(model);
+}
+
+/** Puts `nodes`, which make "logits" of "mean", behind a tiny router's own. */
+export function append(model: ModelOutline, ...nodes: ModelOutline["nodes"]): void {
+  model.nodes.find(({ op }) => op === "Div")!.outputs = ["mean"];
+  model.nodes.push(...nodes);
+}
+
+/**
+ * onnxruntime's loader opens a message port for the life of the process: call this before the tests
+ * of a file, whose sanitizers would take it for a leak.
+ */
+export async function openOnce(): Promise<void> {
+  const adapter = await navigator.gpu.requestAdapter();
+  const device = await adapter!.requestDevice();
+  const session = await RouterSession.open(device, tinyRouter());
+  await session.close();
+  device.destroy();
 }
