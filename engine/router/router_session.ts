@@ -85,8 +85,9 @@ export class RouterSession {
   }
 
   /**
-   * Submits one batch; resolves once it is submitted, without waiting for the GPU. What was
-   * submitted before the call is done before it, what is submitted after it resolves comes after.
+   * Submits one batch; resolves once it is submitted. Nothing is read back in it, and nobody else
+   * needs to wait: what was submitted before the call runs before it, what is submitted once it has
+   * resolved runs after.
    * @throws WeftError `device_lost`; `unavailable` when closed; `internal` for a shape or buffer
    * that doesn't fit and what onnxruntime reports
    */
