@@ -88,8 +88,8 @@ export class RouterSession {
    * Submits one batch; resolves once it is submitted. Nothing is read back in it, and nobody else
    * needs to wait: what was submitted before the call runs before it, what is submitted once it has
    * resolved runs after.
-   * @throws WeftError `device_lost`; `unavailable` when closed; `internal` for a shape or buffer
-   * that doesn't fit and what onnxruntime reports
+   * @throws WeftError `device_lost`; `unavailable` when closed or without room on the GPU;
+   * `internal` for a shape or buffer that doesn't fit and what onnxruntime reports
    */
   async run(input: RouterInput, shape: RouterShape): Promise<RouterOutput> {
     if (this.#closing) throw closed();
@@ -134,21 +134,21 @@ export class RouterSession {
   async #tryOut(input: RouterInput, shape: RouterShape): Promise<void> {
     try {
       (await this.run(input, shape)).dispose();
+      await withOrt(async (ort) => {
+        const run = this.#submit(ort, input, shape);
+        const quick = await endsWithoutWaiting(run);
+        this.#take(await run, shape).dispose();
+        if (!quick) {
+          throw unfit(
+            "it waits for values from the GPU midway: some operator has no GPU kernel for its types " +
+              '(for example "Equal" and "Where" on integers; compare floats instead)',
+          );
+        }
+      });
     } catch (error) {
       if (error instanceof WeftError && error.code !== "internal") throw error;
       throw unfit(messageOf(error).replace(/^running the router: /, "a run of it fails: "), error);
     }
-    await withOrt(async (ort) => {
-      const run = this.#submit(ort, input, shape);
-      const quick = await endsWithoutWaiting(run);
-      this.#take(await run, shape).dispose();
-      if (!quick) {
-        throw unfit(
-          "it waits for values from the GPU midway: some operator has no GPU kernel for its types " +
-            '(for example "Equal" and "Where" on integers; compare floats instead)',
-        );
-      }
-    });
   }
 
   async #submit(
@@ -173,7 +173,7 @@ export class RouterSession {
     }
     if (error) {
       disposeAll(result.value);
-      throw failed(error.message);
+      throw error instanceof GPUOutOfMemoryError ? noRoom(error.message) : failed(error.message);
     }
     return result.value;
   }
@@ -242,6 +242,12 @@ function unfit(why: string, cause?: unknown): WeftError {
 
 function failed(why: string, cause?: unknown): WeftError {
   return new WeftError("internal", `running the router: ${why.slice(0, 400)}`, { cause });
+}
+
+function noRoom(why: string): WeftError {
+  return new WeftError("unavailable", `Cannot run the router: the GPU has no room: ${why}`, {
+    reason: "out_of_gpu_memory",
+  });
 }
 
 function lost(action: string, { reason, message }: GPUDeviceLostInfo): WeftError {
