@@ -22,6 +22,14 @@ const request: fc.Arbitrary<TraceRequest> = fc.record({
   maxTokens: fc.oneof(fc.constant(1), fc.integer({ min: 1, max: 150 })),
   mixtureKey,
   arrival: fc.oneof(fc.constant(0), fc.nat(60)),
+  changes: fc.array(
+    fc.record({
+      after: fc.integer({ min: 1, max: 60 }),
+      key: mixtureKey,
+      policy: fc.constantFrom("carry" as const, "recompute" as const),
+    }),
+    { maxLength: 3 },
+  ),
   abort: fc.option(
     fc.record({ after: fc.nat(60), inFlight: fc.boolean() }),
     { nil: undefined, freq: 4 },
@@ -108,7 +116,7 @@ Deno.test("budget, burst, batch, blocks and cache change nothing of the answers"
       options,
       (requests, options) => {
         const roomy = { maxModelLen: 150, maxQueuedRequests: 100, maxQueuedTokens: 10_000 };
-        const stay = requests.map(({ abort: _, ...request }) => request);
+        const stay = requests.map(({ abort: _, changes: __, ...request }) => request);
         const tight = { ...options, ...roomy, numBlocks: 9 + options.numBlocks };
         const wide = {
           ...roomy,
