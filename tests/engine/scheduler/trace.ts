@@ -37,6 +37,8 @@ export interface Trace {
 export interface TraceOutcome {
   steps: number;
   preemptions: number;
+  /** Changes of mixture that took effect. */
+  changes: Record<Change["policy"], number>;
   cachedPromptTokens: number;
   answers: Map<string, number[]>;
 }
@@ -53,6 +55,7 @@ export function runTrace({ options, requests, holds }: Trace): TraceOutcome {
   const lastHold = Math.max(0, ...holds.map(({ from, steps }) => from + steps));
   const work = requests.reduce((sum, r) => sum + r.promptTokens.length + r.maxTokens, 0);
   const deadline = lastArrival + lastHold + 20 + 20 * work;
+  const changes = { carry: 0, recompute: 0 };
   let step = 0;
 
   for (; step <= lastArrival || live.size > 0; step++) {
@@ -91,7 +94,7 @@ export function runTrace({ options, requests, holds }: Trace): TraceOutcome {
     const inOrder = queued.filter((id) => firstAdmitted.includes(id));
     assert.deepEqual(firstAdmitted, inOrder, "requests were overtaken");
   }
-  return { steps: step, preemptions, cachedPromptTokens, answers };
+  return { steps: step, preemptions, changes, cachedPromptTokens, answers };
 
   function addArrivals(): void {
     for (const [index, request] of requests.entries()) {
@@ -117,6 +120,7 @@ export function runTrace({ options, requests, holds }: Trace): TraceOutcome {
       const change = { key: next.key, policy: next.policy, from: sequence.length - 1 };
       scheduler.changeMixture(sequence, change);
       done.push(change);
+      changes[change.policy]++;
     }
   }
 

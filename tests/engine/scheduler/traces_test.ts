@@ -82,11 +82,13 @@ const crowded: fc.Arbitrary<Trace> = fc.record({
 const trace = fc.oneof(mixed, crowded);
 
 Deno.test("any trace gives every request the tokens it gets alone, and balances at every step", () => {
-  let preemptions = 0, cached = 0, answers = 0;
+  let carried = 0, recomputed = 0, preemptions = 0, cached = 0, answers = 0;
   fc.assert(
     fc.property(trace, (trace) => {
       const outcome = runTrace(trace);
       preemptions += outcome.preemptions;
+      carried += outcome.changes.carry;
+      recomputed += outcome.changes.recompute;
       cached += outcome.cachedPromptTokens;
       answers += outcome.answers.size;
     }),
@@ -94,6 +96,7 @@ Deno.test("any trace gives every request the tokens it gets alone, and balances 
   );
   // The traces must reach what they are meant to test.
   assert.ok(answers > 5000 && preemptions > 500 && cached > 10_000);
+  assert.ok(carried > 500 && recomputed > 500, `${carried} carried, ${recomputed} recomputed`);
 });
 
 Deno.test("colliding block hashes cost hits, never answers", () => {
