@@ -125,8 +125,11 @@ function keeps(
   for (const { classIndex, weight } of previous) {
     weights.set(classIndex, (weights.get(classIndex) ?? 0) - Math.fround(weight));
   }
-  const distance = [...weights.values()].reduce((sum, w) => sum + Math.abs(w), 0) / 2;
-  margins.push(Math.abs(distance - bound));
+  const sum = [...weights.values()].reduce((sum, w) => sum + Math.abs(w), 0);
+  const distance = Math.min(sum / 2, 1);
+  // Whole weights are exact, and a bound of 1 keeps everything.
+  const exact = [...choices, ...previous].every(({ weight }) => weight === 1) || bound >= 1;
+  if (!exact) margins.push(Math.abs(distance - bound));
   return distance <= bound;
 }
 

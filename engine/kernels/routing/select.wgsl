@@ -163,7 +163,8 @@ fn distance_from_prior(at: u32) -> f32 {
     }
     if (gone) { sum += prior.weight; }
   }
-  return 0.5 * sum;
+  // Rounding must not push anything past a bound of 1, which keeps everything.
+  return min(0.5 * sum, 1.0);
 }
 
 fn is_here(class_index: u32) -> bool {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import type { GatherOrder, RouterShape } from "../../../../engine/kernels/routing/mod.ts";
 import { TOKEN_FAILED, TOKEN_NOTHING } from "../../../../engine/kernels/sampling/mod.ts";
-import { type Bench, kernelTest } from "../harness.ts";
-import { RoutingBench } from "./routing_bench.ts";
+import type { Bench } from "../harness.ts";
+import { RoutingBench, routingTest } from "./routing_bench.ts";
 
 const DRAWN = [501, TOKEN_NOTHING, 502, TOKEN_FAILED];
 
@@ -32,7 +32,7 @@ async function gather(
 
 const upTo = (count: number, first = 1) => Array.from({ length: count }, (_, i) => first + i);
 
-kernelTest("texts are padded on the right to the longest", async (bench) => {
+routingTest("texts are padded on the right to the longest", async (bench) => {
   const { ids, mask, sequence } = await gather(bench, [
     { tokens: [7, 8], drawn: null },
     { tokens: Uint32Array.of(1, 2, 3, 4), drawn: null },
@@ -43,7 +43,7 @@ kernelTest("texts are padded on the right to the longest", async (bench) => {
   assert.deepEqual(mask, [[1, 1, 0, 0], [1, 1, 1, 1], [0, 0, 0, 0]]);
 });
 
-kernelTest("a token just drawn follows its row's text", async (bench) => {
+routingTest("a token just drawn follows its row's text", async (bench) => {
   const { ids, mask } = await gather(bench, [
     { tokens: [7, 8], drawn: 2 },
     { tokens: [], drawn: 0 },
@@ -54,7 +54,7 @@ kernelTest("a token just drawn follows its row's text", async (bench) => {
   assert.deepEqual(mask, [[1, 1, 1], [1, 0, 0], [1, 0, 0], [1, 0, 0]]);
 });
 
-kernelTest("only the last tokens are seen, the drawn one among them", async (bench) => {
+routingTest("only the last tokens are seen, the drawn one among them", async (bench) => {
   for (const maxTokens of [1, 4, 256]) {
     const { ids, mask, sequence } = await gather(bench, [
       { tokens: upTo(maxTokens + 300), drawn: null },
@@ -75,7 +75,7 @@ kernelTest("only the last tokens are seen, the drawn one among them", async (ben
   }
 });
 
-kernelTest("tokens that the router does not know are passed over", async (bench) => {
+routingTest("tokens that the router does not know are passed over", async (bench) => {
   const { ids, mask } = await gather(bench, [
     { tokens: [7, 499, 500, 8], drawn: null },
     { tokens: [7, 0xffffffff, 8], drawn: 0 },
@@ -84,7 +84,7 @@ kernelTest("tokens that the router does not know are passed over", async (bench)
   assert.deepEqual(mask, [[1, 1, 0, 1], [1, 0, 1, 0]]);
 });
 
-kernelTest("64 full texts fit, one more is refused, none are nothing", async (bench) => {
+routingTest("64 full texts fit, one more is refused, none are nothing", async (bench) => {
   const texts = Array.from({ length: 64 }, (_, i) => ({ tokens: upTo(256, i), drawn: null }));
   const { ids } = await gather(bench, texts);
   assert.deepEqual(ids, texts.map(({ tokens }) => tokens));

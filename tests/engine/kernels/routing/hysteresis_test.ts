@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import type { RouteChoice } from "../../../../engine/core/routing.ts";
 import { NO_SLOT } from "../../../../engine/kernels/lora/mod.ts";
 import { CLASS_OFF, type RouteRecord } from "../../../../engine/kernels/routing/mod.ts";
-import { kernelTest } from "../harness.ts";
 import {
   allHere,
   entriesOf,
@@ -10,6 +9,7 @@ import {
   type Routed,
   type RoutedRow,
   RoutingBench,
+  routingTest,
   untouched,
 } from "./routing_bench.ts";
 
@@ -27,7 +27,7 @@ function rowOf(
   return { logits: LOGITS, order: { previous }, options: { p: 0.6, hysteresis, ...options } };
 }
 
-kernelTest("the mixture in force stays as long as the new one is near", async (bench) => {
+routingTest("the mixture in force stays as long as the new one is near", async (bench) => {
   const routing = new RoutingBench(bench, { classes: 4 });
   const even = mixture([1, 0.5], [0, 0.5]);
   const cases: [RouteChoice[] | null, number, boolean][] = [
@@ -56,7 +56,7 @@ kernelTest("the mixture in force stays as long as the new one is near", async (b
   });
 });
 
-kernelTest("hysteresis weighs an abstention like any other change", async (bench) => {
+routingTest("hysteresis weighs an abstention like any other change", async (bench) => {
   const routing = new RoutingBench(bench, { classes: 4 });
   const doubt = { minConfidence: 0.9 };
   const one = mixture([2, 1]);
@@ -76,7 +76,7 @@ kernelTest("hysteresis weighs an abstention like any other change", async (bench
   assert.deepEqual(records[1].applied, one);
 });
 
-kernelTest("a mixture in force can't stay when one of its adapters left", async (bench) => {
+routingTest("a mixture in force can't stay when one of its adapters left", async (bench) => {
   const routing = new RoutingBench(bench, { classes: 4 });
   const previous = [
     mixture([0, 0.6], [2, 0.4]),
@@ -100,7 +100,7 @@ async function routeWithMiss(
   return result;
 }
 
-kernelTest("adapters that are not on the GPU leave their weight to the others", async (bench) => {
+routingTest("adapters that are not on the GPU leave their weight to the others", async (bench) => {
   const routing = new RoutingBench(bench, { classes: 4 });
   const renormalise = (p: number) => rowOf(null, 0, { p, onMiss: "renormalise" });
   const slots = Uint32Array.of(10, NO_SLOT, 12, 13);
@@ -118,7 +118,7 @@ kernelTest("adapters that are not on the GPU leave their weight to the others", 
   });
 });
 
-kernelTest("with no chosen adapter on the GPU the base answers alone", async (bench) => {
+routingTest("with no chosen adapter on the GPU the base answers alone", async (bench) => {
   const routing = new RoutingBench(bench, { classes: 4 });
   const slots = Uint32Array.of(NO_SLOT, NO_SLOT, 12, 13);
   const row = rowOf(null, 0, { onMiss: "renormalise" });
@@ -128,7 +128,7 @@ kernelTest("with no chosen adapter on the GPU the base answers alone", async (be
   assert.deepEqual(mix[0], entriesOf([], slots));
 });
 
-kernelTest("a row that waits stops, with its mixture as it was", async (bench) => {
+routingTest("a row that waits stops, with its mixture as it was", async (bench) => {
   const routing = new RoutingBench(bench, { classes: 4 });
   const wait = rowOf(mixture([0, 1]), 0, { onMiss: "wait" });
   const { records: [record, here], mix, running } = await routing.run(

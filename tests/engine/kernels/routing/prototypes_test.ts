@@ -6,8 +6,16 @@ import {
   MAX_PROTOTYPES,
 } from "../../../../engine/kernels/routing/mod.ts";
 import { routeReference } from "../../../../engine/kernels/routing/reference.ts";
-import { kernelTest, randoms } from "../harness.ts";
-import { allHere, assertRecord, mixtureOf, orderOf, RoutingBench } from "./routing_bench.ts";
+import { randoms } from "../harness.ts";
+import { asOnHardware } from "../sampling/sampler_bench.ts";
+import {
+  allHere,
+  assertRecord,
+  mixtureOf,
+  orderOf,
+  RoutingBench,
+  routingTest,
+} from "./routing_bench.ts";
 
 /** Of unit length, and such that every product and sum is exact in f32. */
 function signs(width: number, seed: number): Float32Array {
@@ -19,9 +27,9 @@ function logitOf(a: Float32Array, b: Float32Array, scale: number, bias: number):
   return scale * a.reduce((sum, value, i) => sum + value * b[i], 0) + bias;
 }
 
-kernelTest("512 prototypes beside 512 classes equal the reference", async (bench) => {
+routingTest("512 prototypes beside 512 classes equal the reference", async (bench) => {
   const width = MAX_FEATURES;
-  const routing = new RoutingBench(bench, {
+  const routing = new RoutingBench(asOnHardware(bench), {
     classes: MAX_CLASSES,
     features: width,
     temperature: 2,
@@ -58,7 +66,7 @@ kernelTest("512 prototypes beside 512 classes equal the reference", async (bench
   assert.equal(records[3].choices[0].classIndex, MAX_CLASSES + 200);
 });
 
-kernelTest("prototypes join one by one, are replaced, and leave", async (bench) => {
+routingTest("prototypes join one by one, are replaced, and leave", async (bench) => {
   for (const width of [1, 3, 64, 65]) {
     const routing = new RoutingBench(bench, { classes: 2, features: width });
     const features = new Float32Array(width);
@@ -79,7 +87,7 @@ kernelTest("prototypes join one by one, are replaced, and leave", async (bench) 
   }
 });
 
-kernelTest("features that hold a NaN refuse a row where a prototype is on", async (bench) => {
+routingTest("features that hold a NaN refuse a row where a prototype is on", async (bench) => {
   const routing = new RoutingBench(bench, { classes: 2, features: 4 });
   routing.kernels.setPrototype(0, { mean: Float32Array.of(1, 0, 0, 0), scale: 5, bias: 0 });
   const row = { logits: [1, 0], features: [NaN, 0, 0, 0] };
@@ -89,7 +97,7 @@ kernelTest("features that hold a NaN refuse a row where a prototype is on", asyn
   assert.equal(await failed(CLASS_OFF), false);
 });
 
-kernelTest("what does not fit is refused before it reaches the GPU", async (bench) => {
+routingTest("what does not fit is refused before it reaches the GPU", async (bench) => {
   assert.throws(() => new RoutingBench(bench, { classes: 513 }), /513 classes: 1 to 512/);
   assert.throws(() => new RoutingBench(bench, { classes: 1, features: 1025 }), /1025 features/);
   const { kernels } = new RoutingBench(bench, { classes: 2, features: 4 });

@@ -13,9 +13,14 @@ import {
 } from "../../../../engine/kernels/routing/mod.ts";
 import { ROW_STATE } from "../../../../engine/kernels/sampling/mod.ts";
 import { encodeStruct } from "../../../../engine/kernels/struct_layout.ts";
-import type { Bench } from "../harness.ts";
+import { type Bench, kernelTest } from "../harness.ts";
 
 export const MAX_BATCH = 72;
+
+/** A kernel test in f32 alone: routing reads no stored weights. */
+export function routingTest(name: string, body: (bench: Bench) => Promise<void>): void {
+  kernelTest(name, body, { dtypes: ["f32"] });
+}
 
 /** One row to route. */
 export interface RoutedRow {

@@ -2,14 +2,20 @@ import assert from "node:assert/strict";
 import { ROUTING_MODES } from "../../../../engine/core/routing.ts";
 import { NO_SLOT } from "../../../../engine/kernels/lora/mod.ts";
 import { CLASS_OFF } from "../../../../engine/kernels/routing/mod.ts";
-import { kernelTest } from "../harness.ts";
-import { allHere, entriesOf, mixtureOf, RoutingBench, untouched } from "./routing_bench.ts";
+import {
+  allHere,
+  entriesOf,
+  mixtureOf,
+  RoutingBench,
+  routingTest,
+  untouched,
+} from "./routing_bench.ts";
 
 const logsOf = (...probabilities: number[]) => probabilities.map((p) => Math.log(p));
 /** Class 3 first, then 1, 0, 2. */
 const FOUR = logsOf(0.15, 0.25, 0.1, 0.5);
 
-kernelTest("each mode chooses and weighs as it is defined", async (bench) => {
+routingTest("each mode chooses and weighs as it is defined", async (bench) => {
   const routing = new RoutingBench(bench, { classes: 4 });
   const cases: [object, number[][]][] = [
     [{ mode: "top-p", p: 0.7 }, [[3, 0.66667], [1, 0.33333]]],
@@ -34,7 +40,7 @@ kernelTest("each mode chooses and weighs as it is defined", async (bench) => {
   });
 });
 
-kernelTest("p = 0 takes one class and p = 1 all of them, eight at most", async (bench) => {
+routingTest("p = 0 takes one class and p = 1 all of them, eight at most", async (bench) => {
   for (const classes of [1, 3, 8, 9, 512]) {
     const routing = new RoutingBench(bench, { classes });
     // The last ones are so unlikely that their probability is 0.
@@ -53,7 +59,7 @@ kernelTest("p = 0 takes one class and p = 1 all of them, eight at most", async (
   }
 });
 
-kernelTest("ties go to the lower class, also where p falls between them", async (bench) => {
+routingTest("ties go to the lower class, also where p falls between them", async (bench) => {
   for (const classes of [4, 512]) {
     const routing = new RoutingBench(bench, { classes });
     const even = new Float32Array(classes);
@@ -75,7 +81,7 @@ kernelTest("ties go to the lower class, also where p falls between them", async 
   }
 });
 
-kernelTest("a router of one class always chooses it with the weight 1", async (bench) => {
+routingTest("a router of one class always chooses it with the weight 1", async (bench) => {
   const routing = new RoutingBench(bench, { classes: 1 });
   const records = await routing.route(
     ROUTING_MODES.map((mode) => ({ logits: [-3.3], options: { mode, minConfidence: 1 } })),
@@ -86,7 +92,7 @@ kernelTest("a router of one class always chooses it with the weight 1", async (b
   }
 });
 
-kernelTest("below the least confidence the base answers alone", async (bench) => {
+routingTest("below the least confidence the base answers alone", async (bench) => {
   const routing = new RoutingBench(bench, { classes: 4 });
   const options = (minConfidence: number) => ({ minConfidence, p: 0.4 });
   const rows = [options(0.49), options(0.51)].map((options) => ({ logits: FOUR, options }));
@@ -98,7 +104,7 @@ kernelTest("below the least confidence the base answers alone", async (bench) =>
   assert.deepEqual(mix[1], entriesOf([], allHere(4)));
 });
 
-kernelTest("the temperature sharpens and flattens; extreme logits stay finite", async (bench) => {
+routingTest("the temperature sharpens and flattens; extreme logits stay finite", async (bench) => {
   const hot = new RoutingBench(bench, { classes: 2, temperature: 2 });
   const [record] = await hot.route([{ logits: logsOf(0.8, 0.2), options: { p: 1 } }]);
   assert.deepEqual(mixtureOf(record.choices), [[0, 0.66667], [1, 0.33333]]);
@@ -112,7 +118,7 @@ kernelTest("the temperature sharpens and flattens; extreme logits stay finite", 
   assert.deepEqual(low.choices.map((c) => c.classIndex), [0, 1, 2]);
 });
 
-kernelTest("a NaN or an infinity refuses its row alone and changes nothing", async (bench) => {
+routingTest("a NaN or an infinity refuses its row alone and changes nothing", async (bench) => {
   for (const classes of [1, 4, 512]) {
     const routing = new RoutingBench(bench, { classes });
     const negativeNan = new Float32Array(Uint32Array.of(0xffc00001).buffer)[0];
@@ -135,7 +141,7 @@ kernelTest("a NaN or an infinity refuses its row alone and changes nothing", asy
   assert.equal((await cold.route([{ logits: [3e38, 0] }]))[0].failed, true);
 });
 
-kernelTest("a class that is off takes no part, whatever its logit", async (bench) => {
+routingTest("a class that is off takes no part, whatever its logit", async (bench) => {
   const routing = new RoutingBench(bench, { classes: 4 });
   const slots = Uint32Array.of(10, 11, 12, CLASS_OFF);
   const broken = [...FOUR];
@@ -149,25 +155,28 @@ kernelTest("a class that is off takes no part, whatever its logit", async (bench
   assert.deepEqual([...probabilities[0]].map((p) => Math.round(p * 1e5)), [30000, 50000, 20000, 0]);
 });
 
-kernelTest("with every class off the base answers alone, and the record says so", async (bench) => {
-  const routing = new RoutingBench(bench, { classes: 4 });
-  const slots = new Uint32Array(4).fill(CLASS_OFF);
-  const previous = [{ classIndex: 2, weight: 1 }];
-  const { records, mix, probabilities } = await routing.run([
-    { logits: FOUR },
-    { logits: FOUR, order: { previous }, options: { hysteresis: 1 } },
-    { logits: FOUR, order: { previous: [] } },
-  ], slots);
-  records.forEach((record, i) => {
-    assert.deepEqual([record.noClass, record.base, record.kept], [true, true, i === 2]);
-    assert.deepEqual([record.abstained, record.missed, record.failed], [false, false, false]);
-    assert.deepEqual([record.applied, record.confidence, record.entropy], [[], 0, 0]);
-    assert.deepEqual(mix[i], entriesOf([], slots));
-    assert.deepEqual([...probabilities[i]], [0, 0, 0, 0]);
-  });
-});
+routingTest(
+  "with every class off the base answers alone, and the record says so",
+  async (bench) => {
+    const routing = new RoutingBench(bench, { classes: 4 });
+    const slots = new Uint32Array(4).fill(CLASS_OFF);
+    const previous = [{ classIndex: 2, weight: 1 }];
+    const { records, mix, probabilities } = await routing.run([
+      { logits: FOUR },
+      { logits: FOUR, order: { previous }, options: { hysteresis: 1 } },
+      { logits: FOUR, order: { previous: [] } },
+    ], slots);
+    records.forEach((record, i) => {
+      assert.deepEqual([record.noClass, record.base, record.kept], [true, true, i === 2]);
+      assert.deepEqual([record.abstained, record.missed, record.failed], [false, false, false]);
+      assert.deepEqual([record.applied, record.confidence, record.entropy], [[], 0, 0]);
+      assert.deepEqual(mix[i], entriesOf([], slots));
+      assert.deepEqual([...probabilities[i]], [0, 0, 0, 0]);
+    });
+  },
+);
 
-kernelTest("without a batch row only the record is written", async (bench) => {
+routingTest("without a batch row only the record is written", async (bench) => {
   const routing = new RoutingBench(bench, { classes: 4 });
   const slots = Uint32Array.of(10, NO_SLOT, 12, 13);
   const logits = FOUR;
