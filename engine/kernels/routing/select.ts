@@ -1,6 +1,7 @@
 import type { BoundKernel, BufferScope, Recorder } from "../../gpu/mod.ts";
 import rowsWgsl from "../sampling/rows.wgsl" with { type: "text" };
 import type { KernelSet } from "../variants.ts";
+import classesWgsl from "./classes.wgsl" with { type: "text" };
 import { encodeOrder, ORDER_BYTES, RECORD_BYTES, type RouteOrder } from "./route_layout.ts";
 import routesWgsl from "./routes.wgsl" with { type: "text" };
 import wgsl from "./select.wgsl" with { type: "text" };
@@ -101,7 +102,11 @@ export class Select {
     // A software driver runs a workgroup's invocations in turn: more than a few only cost barriers.
     const constants = { WORKGROUP: gpu.info.isFallback ? 64 : 256 };
     this.#logits = logits;
-    this.#bound = this.#kernels.get("select", [rowsWgsl, routesWgsl, wgsl].join("\n"), constants)
+    this.#bound = this.#kernels.get(
+      "select",
+      [rowsWgsl, routesWgsl, classesWgsl, wgsl].join("\n"),
+      constants,
+    )
       .bind({
         logits,
         prototype_logits: prototypeLogits,
