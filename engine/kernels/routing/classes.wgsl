@@ -41,6 +41,7 @@ fn read_values(at: u32, lane: u32) -> bool {
     var value: f32;
     if (c < params.classes) {
       value = logits[at * params.classes + c];
+      // What was read, and below what became of it: the temperature can make it infinite.
       if (!is_finite(value)) { bad = 1.0; }
       value *= params.inverse_temperature;
     } else {

@@ -24,9 +24,12 @@ fn choose(class_index: u32, weight: f32) {
   chosen.count += 1u;
 }
 
-// Turns masses into weights that sum to 1. A quotient may be off in its last bits, so a lone weight
-// is not left to it.
-fn share(weight: f32, sum: f32, count: u32) -> f32 { return select(weight / sum, 1.0, count == 1u); }
+// A quotient may be off in its last bits, so a lone weight is not left to it.
+fn share(weight: f32, sum: f32, count: u32) -> f32 {
+  return select(weight / sum, 1.0, count == 1u);
+}
+
+// Turns masses into weights that sum to 1.
 fn weigh(mode: u32, total: f32) {
   var sum = 0.0;
   for (var i = 0u; i < chosen.count; i++) {
@@ -36,7 +39,9 @@ fn weigh(mode: u32, total: f32) {
     chosen.weights[i] = weight;
     sum += weight;
   }
-  for (var i = 0u; i < chosen.count; i++) { chosen.weights[i] = share(chosen.weights[i], sum, chosen.count); }
+  for (var i = 0u; i < chosen.count; i++) {
+    chosen.weights[i] = share(chosen.weights[i], sum, chosen.count);
+  }
 }
 
 // Half the sum of the differences in weight: 1 for two mixtures that share nothing, 0.5 between any
