@@ -19,7 +19,7 @@ export interface RouteExpectation {
   record: RouteRecord;
   /** 0 where a class is off. */
   probabilities: Float64Array;
-  /** How near, in probability or weight, any decision was: below rounding errors it could go either way. */
+  /** How near, in probability or weight, any decision was to the other side: rounding can tip it. */
   margin: number;
 }
 

@@ -11,7 +11,7 @@ const MODES = constantsOf(wgsl, "MODE");
 const MISSES = constantsOf(wgsl, "MISS");
 const FLAGS = constantsOf(wgsl, "FLAG");
 
-/** In the class table: the class takes no part in the softmax (its adapter was removed, or none is known). */
+/** In the class table: the class takes no part in the softmax (its adapter is gone or not known). */
 export const CLASS_OFF = constantsOf(wgsl, "SLOT").OFF;
 export const ORDER_BYTES = ROUTE_ORDER.bytes;
 export const RECORD_BYTES = ROUTE_RECORD.bytes;

@@ -1,9 +1,12 @@
 import type { BoundKernel, BufferScope, Recorder } from "../../gpu/mod.ts";
 import rowsWgsl from "../sampling/rows.wgsl" with { type: "text" };
 import type { KernelSet } from "../variants.ts";
+import classesWgsl from "./classes.wgsl" with { type: "text" };
 import { encodeOrder, ORDER_BYTES, RECORD_BYTES, type RouteOrder } from "./route_layout.ts";
 import routesWgsl from "./routes.wgsl" with { type: "text" };
 import wgsl from "./select.wgsl" with { type: "text" };
+
+const SOURCE = [rowsWgsl, routesWgsl, classesWgsl, wgsl].join("\n");
 
 /** The engine's tables of batch rows that routing writes. */
 export interface RowTables {
@@ -101,17 +104,16 @@ export class Select {
     // A software driver runs a workgroup's invocations in turn: more than a few only cost barriers.
     const constants = { WORKGROUP: gpu.info.isFallback ? 64 : 256 };
     this.#logits = logits;
-    this.#bound = this.#kernels.get("select", [rowsWgsl, routesWgsl, wgsl].join("\n"), constants)
-      .bind({
-        logits,
-        prototype_logits: prototypeLogits,
-        class_slots: this.classSlots,
-        orders: this.#orders,
-        mix: this.#tables.mix,
-        states: this.#tables.states,
-        records: this.records,
-        probabilities: this.probabilities,
-      }, this.#uniforms);
+    this.#bound = this.#kernels.get("select", SOURCE, constants).bind({
+      logits,
+      prototype_logits: prototypeLogits,
+      class_slots: this.classSlots,
+      orders: this.#orders,
+      mix: this.#tables.mix,
+      states: this.#tables.states,
+      records: this.records,
+      probabilities: this.probabilities,
+    }, this.#uniforms);
     return this.#bound;
   }
 }

@@ -32,11 +32,11 @@ routingTest("the mixture in force stays as long as the new one is near", async (
   const even = mixture([1, 0.5], [0, 0.5]);
   const cases: [RouteChoice[] | null, number, boolean][] = [
     // Half of |2/3 − 1/2| + |1/3 − 1/2| is 1/6.
-    [even, 0.16, false],
-    [even, 0.17, true],
+    [even, 0.16666, false],
+    [even, 0.16668, true],
     // A third of the weight would move to class 2.
-    [mixture([0, 0.6666667], [2, 0.3333333]), 0.33, false],
-    [mixture([0, 0.6666667], [2, 0.3333333]), 0.34, true],
+    [mixture([0, 0.6666667], [2, 0.3333333]), 0.33332, false],
+    [mixture([0, 0.6666667], [2, 0.3333333]), 0.33334, true],
     [mixture([3, 1]), 0.99, false],
     [mixture([3, 1]), 1, true],
     [mixture([0, 0.6666667], [1, 0.3333333]), 1e-6, true],
