@@ -10,10 +10,10 @@ export {
   type SentenceState,
   type SentenceUpdate,
   splitSentences,
-  TokenText,
   type TokenSource,
   type TokenTable,
   tokenTable,
+  TokenText,
 } from "./sentences/mod.ts";
 export { StopMatcher, type StopResult } from "./stop_matcher.ts";
 export type { ChatOptions, TextTokenizer } from "./tokenizer.ts";

@@ -7,7 +7,7 @@ import type { NextWord } from "./next_word.ts";
  * What the text so far says about its last sentence.
  * - `inside`: nothing ended it
  * - `undecided`: it may have ended; what follows tells
- * - `ended`: it has; the next character that is no space begins another
+ * - `ended`: it has; the next character that is no space begins another, however many tokens of space come first
  */
 export type SentenceState = "inside" | "undecided" | "ended";
 
@@ -15,8 +15,8 @@ export type SentenceState = "inside" | "undecided" | "ended";
 export interface SentenceUpdate {
   state: SentenceState;
   /**
-   * Where sentences began: offsets into the whole text in UTF-16 units, ascending, the text's first sentence left
-   * out. Usually inside the piece; earlier where an opening bracket or a word had to be seen first.
+   * Where sentences were found to begin: offsets into the whole text in UTF-16 units, ascending, without the text's
+   * first sentence. Usually inside the piece; before it where an opening bracket or a whole word had to be seen.
    */
   starts: readonly number[];
 }
@@ -116,7 +116,10 @@ export class SentenceSplitter {
   #takeInside(unit: number, { piece, i }: { piece: string; i: number }): boolean {
     const kind = kindOf(unit);
     if (kind === Kind.NEWLINE) return this.#endLine();
-    if (this.#noteGuillemet(kind) !== "none") return true;
+    if (kind === Kind.LEFT_GUILLEMET || kind === Kind.RIGHT_GUILLEMET) {
+      this.#noteGuillemet(kind);
+      return true;
+    }
     const left = i >= LOOK_BACK
       ? piece.slice(i - LOOK_BACK, i)
       : (this.#tail + piece.slice(0, i)).slice(-LOOK_BACK);
@@ -220,12 +223,10 @@ export class SentenceSplitter {
       kind === Kind.LEFT_GUILLEMET && this.#guillemets === "pointing-in";
   }
 
-  /** Keeps track of guillemets; tells what the character was. */
-  #noteGuillemet(kind: number): "none" | "opens" | "closes" {
-    if (kind !== Kind.LEFT_GUILLEMET && kind !== Kind.RIGHT_GUILLEMET) return "none";
-    const closes = this.#closesGuillemet(kind);
-    if (closes) this.#guillemets = "none";
-    else this.#guillemets = kind === Kind.LEFT_GUILLEMET ? "pointing-out" : "pointing-in";
-    return closes ? "closes" : "opens";
+  /** Keeps track of guillemets; every other kind of character is fine too. */
+  #noteGuillemet(kind: number): void {
+    if (this.#closesGuillemet(kind)) this.#guillemets = "none";
+    else if (kind === Kind.LEFT_GUILLEMET) this.#guillemets = "pointing-out";
+    else if (kind === Kind.RIGHT_GUILLEMET) this.#guillemets = "pointing-in";
   }
 }
