@@ -1,12 +1,12 @@
-import { ENDERS } from "./characters.ts";
+import { ENDERS, Kind, kindOf } from "./characters.ts";
 import { SentenceSplitter } from "./splitter.ts";
 import { bytesOf, type TokenTable } from "./token_text.ts";
 
 /**
- * Texts before a token in which its enders are most likely ends: behind a word nothing is an abbreviation, a list's
- * number or part of an ellipsis. The rest are here for the states of quotation marks and scripts.
+ * Texts before a token in which its enders are most likely ends: behind a word nothing is an abbreviation or a list's
+ * number. The rest are here for a text's start, open quotation marks and scripts.
  */
-const CONTEXTS: readonly string[] = ["word", "word ", "« word", "» word", "文", "7"];
+const CONTEXTS: readonly string[] = ["", "word", "word ", "« word", "» word", "文", "7"];
 
 /**
  * The tokens behind which a sentence may have ended: where a burst of generated tokens has to pause, so that the host
@@ -51,10 +51,20 @@ const HAS_ENDER = new RegExp(
 );
 
 function mayEnd(text: string): boolean {
-  return HAS_ENDER.test(text) && CONTEXTS.some((context) => {
-    const splitter = new SentenceSplitter();
-    splitter.push(context);
-    const { state, starts } = splitter.push(text);
-    return state !== "inside" || starts.length > 0;
-  });
+  if (!HAS_ENDER.test(text)) return false;
+  if (CONTEXTS.some((context) => endsBehind(context, text))) return true;
+  // Any of its dots may be an abbreviation's, and then no part of what comes next: `.)? a` behind "e.g".
+  for (let i = 0; i + 1 < text.length; i++) {
+    if (kindOf(text.charCodeAt(i)) !== Kind.DOT) continue;
+    const goesOn = kindOf(text.charCodeAt(i + 1)) === Kind.OTHER;
+    if (!goesOn && endsBehind("e.g.", text.slice(i + 1))) return true;
+  }
+  return false;
+}
+
+function endsBehind(context: string, text: string): boolean {
+  const splitter = new SentenceSplitter();
+  splitter.push(context);
+  const { state, starts } = splitter.push(text);
+  return state !== "inside" || starts.length > 0;
 }

@@ -40,12 +40,14 @@ export class EnderRun {
   constructor(unit: number, stop: FullStop) {
     const before = stop.left.charCodeAt(stop.left.length - 1);
     this.#afterWord = isLetter(before) || isDigit(before);
-    this.#afterSpace = stop.sentenceLength > 0 && kindOf(before) === Kind.SPACE;
+    this.#afterSpace = kindOf(before) === Kind.SPACE;
     const isDot = kindOf(unit) === Kind.DOT;
     const { rule, listNumber } = isDot ? fullStopRule(stop) : { rule: "plain" as const };
     this.#rule = rule;
     this.listNumber = listNumber;
     this.#last = unit;
+    // An abbreviation's own dot, which began no run, may be an ellipsis' first.
+    this.#ellipsis = isDot && kindOf(before) === Kind.DOT;
     this.#note(unit);
   }
 

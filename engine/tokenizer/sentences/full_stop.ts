@@ -31,7 +31,7 @@ export function fullStopRule(stop: FullStop): { rule: FullStopRule; listNumber?:
   const known = ABBREVIATIONS.get(word);
   if (known !== undefined) return { rule: known === "starter" ? STARTER : known };
   if (stop.began === "line" && sentenceBefore(stop) === word) {
-    if (word.length === 1 || /^[IVX]+$/.test(word)) return { rule: "never" };
+    if (/^(?:\p{Ll}|\p{Lu}|[IVX]+)$/u.test(word)) return { rule: "never" };
   }
   const before = stop.left.slice(0, stop.left.length - word.length);
   if (word.length <= 3 && /(?:^|[^\p{L}\p{N}])\p{L}\. $/u.test(before)) {

@@ -154,6 +154,8 @@ const PAUSES = [
   ". The",
   "?)",
   " U.S.",
+  // Behind "e.g" its full stop is no part of the run.
+  ".)? a",
 ];
 const PASSES = [
   "a",
@@ -171,6 +173,7 @@ const PASSES = [
   ".5",
   "、",
   "...x",
+  ".. a",
 ];
 
 Deno.test("tokens that may end a sentence pause, tokens that cannot do not", () => {

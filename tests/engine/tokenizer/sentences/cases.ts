@@ -90,6 +90,7 @@ export const CASES: Record<string, readonly string[]> = {
     "As Smith et al. (2019) show, it works. ¦Fine.",
     "I saw the Dr.\n¦He was in.",
     "Come at 5 p.m.\n¦Bring etc.\n¦things",
+    "Cats, e.g... what?! ¦Dogs.",
     "Walk along St. John's Rd. to the end. ¦Turn.",
   ],
   "initials and acronyms": [

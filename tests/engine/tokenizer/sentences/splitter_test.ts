@@ -139,11 +139,12 @@ Deno.test("the end of the text settles what a word would have", () => {
 /** Words that some full stop asks for, one for each letter that begins such a word. */
 const WORDS =
   "An But Can Do Each For He It Juli Klasse Let My No One Please Sie The Ubi Von Will You Zuerst " +
-  "Bundesliga April Dezember Feber März November Oktober September Tag Weltkrieg Jahrhundert Pero Luego Next Ella Ich Aber Puis";
+  "Bundesliga Januar Jänner April Dezember Feber März November Oktober September Tag Weltkrieg Jahrhundert Pero Luego Next Ella Ich Aber Puis";
 
 /** What settles every question, one way or the other. */
 const CONTINUATIONS = [
-  ..."Zebra| Zebra|x| x| 5|5|,|、x| (Zebra| (x| (5|1] Zebra|] Zebra|] x| — x| + x".split("|"),
+  ..."Zebra| Zebra|x| x| 5|5|,|、x| (Zebra| (x| (5|1] Zebra|] Zebra|] x|1] The x|] The x| — x| + x"
+    .split("|"),
   ..."B. x| B. x|. x|. Zebra|Chr. x|hr. x|r. x|ej. x|ex. x|j. x".split("|"),
   ...` ${WORDS}`.split(" ").flatMap((word) =>
     Array.from(word, (_, i) => [`${word.slice(i)} x`, ` ${word.slice(i)} x`]).flat()
