@@ -7,6 +7,7 @@ export * from "./lora/mod.ts";
 export type { Matrix, MatrixShard } from "./matrix.ts";
 export { RmsNorm } from "./rms_norm.ts";
 export { type KvCache, RopeKv, rotationTable, type TokenPlaces } from "./rope_kv.ts";
+export * from "./routing/mod.ts";
 export * from "./sampling/mod.ts";
 export { SiluMul } from "./silu_mul.ts";
 export { type Dtype, KernelSet } from "./variants.ts";

@@ -5,6 +5,8 @@ export interface PrefillChunk<S extends Sequence = Sequence> {
   readonly sequence: S;
   /** Position of the first token. */
   readonly start: number;
+  /** Index of the sequence's segment that all of the chunk belongs to. */
+  readonly segment: number;
   /** The chunk's token ids (a view). */
   readonly tokens: Uint32Array;
   /** The chunk ends the sequence: a token is drawn at its last position. */

@@ -20,6 +20,7 @@ export class PrefixCache {
   find(sequence: SequenceRecord, parents: readonly PrefixEntry[]): PrefixEntry | undefined {
     const entry = this.#entries.get(this.#hash(sequence, parents.length));
     if (entry === undefined || entry.parent !== parentOf(sequence, parents)) return undefined;
+    if (entry.mixture !== sequence.mixtureOfBlock(parents.length)) return undefined;
     const start = parents.length * BLOCK_SIZE;
     return sameTokens(entry.tokens, sequence.slice(start, start + BLOCK_SIZE)) ? entry : undefined;
   }
@@ -34,7 +35,8 @@ export class PrefixCache {
     if (this.#entries.has(hash)) return undefined;
     const start = parents.length * BLOCK_SIZE;
     const tokens = sequence.slice(start, start + BLOCK_SIZE).slice();
-    const entry = { hash, block, tokens, parent: parentOf(sequence, parents) };
+    const mixture = sequence.mixtureOfBlock(parents.length);
+    const entry = { hash, block, tokens, mixture, parent: parentOf(sequence, parents) };
     this.#entries.set(hash, entry);
     return entry;
   }
@@ -59,7 +61,8 @@ export class PrefixCache {
   #hash(sequence: SequenceRecord, index: number): bigint {
     const { hashes } = sequence;
     while (hashes.length <= index) {
-      const parent = hashes.at(-1) ?? hashRoot(sequence.mixtureKey);
+      const mixture = hashRoot(sequence.mixtureOfBlock(hashes.length));
+      const parent = (hashes.at(-1) ?? 0n) ^ mixture;
       const start = hashes.length * BLOCK_SIZE;
       hashes.push(this.#hashBlock(parent, sequence.slice(start, start + BLOCK_SIZE)));
     }

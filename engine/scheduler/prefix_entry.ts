@@ -6,6 +6,8 @@ export interface PrefixEntry {
   readonly hash: bigint;
   readonly block: number;
   readonly tokens: Uint32Array;
+  /** The mixtures of its positions; see SequenceRecord.mixtureOfBlock. */
+  readonly mixture: string;
   /** The block before, or at the start of a text the mixture it is computed under. */
   readonly parent: PrefixEntry | string;
 }

@@ -90,6 +90,39 @@ export class Scheduler {
   }
 
   /**
+   * Between steps, gives a decoding sequence another mixture for its latest, not yet fed token (at
+   * position `from`) and all that follow. `carry` keeps what was computed. `recompute` prefills the
+   * whole text again under the new mixture, as after a preemption: the last chunk feeds the latest
+   * token and draws the one after it, so none is drawn twice. It keeps its row, or where blocks are
+   * missing (others use those it shared) waits at the head of the queue.
+   */
+  changeMixture(
+    sequence: Sequence,
+    { key, from, policy }: { key: string; from: number; policy: "carry" | "recompute" },
+  ): void {
+    const known = this.#landed(sequence);
+    ensure(
+      known.phase === "decode" && from === known.length - 1 && known.numComputed <= from,
+      () =>
+        `"${known.id}" cannot change its mixture at ${from} of ${known.length} in ${known.phase}`,
+    );
+    if (policy === "carry") return known.appendSegment(from, key);
+    this.#blocks.release(known);
+    known.appendSegment(0, key);
+    known.phase = "prefill";
+    if (!this.#blocks.admit(known, 0)) this.#preempt(known);
+  }
+
+  /** The sequence sits out steps, with its row and blocks (unless it is preempted). */
+  hold(sequence: Sequence): void {
+    this.#landed(sequence).held = true;
+  }
+
+  resume(sequence: Sequence): void {
+    this.#landed(sequence).held = false;
+  }
+
+  /**
    * Plans the next step, or null when there is nothing to do. A waiting sequence that `canAdmit`
    * refuses is held and may be overtaken; one that merely lacks a row or blocks may not.
    */
@@ -100,7 +133,9 @@ export class Scheduler {
     const budget = this.#continuePrefills(prefills);
     // What was just preempted would only take back the blocks it had to give.
     if (preempted.length === 0) this.#admit(canAdmit, { prefills, budget });
-    const decodes = this.#running.sequences.filter(({ phase }) => phase === "decode");
+    const decodes = this.#running.sequences.filter(({ phase, held }) =>
+      phase === "decode" && !held
+    );
     if (prefills.length + decodes.length === 0) return null;
 
     const burst = prefills.length > 0 ? 1 : this.#reserveBurst(decodes);
@@ -162,6 +197,12 @@ export class Scheduler {
     }
   }
 
+  #landed({ id }: Sequence): SequenceRecord {
+    const known = this.#sequences.get(id);
+    ensure(known?.flight === "landed", () => `"${id}" is unknown or in flight`);
+    return known;
+  }
+
   #end(sequence: SequenceRecord): void {
     if (sequence.flight === "landed") this.#retire(sequence);
     else sequence.flight = "doomed";
@@ -185,7 +226,7 @@ export class Scheduler {
   #reserveDecodes(): SequenceRecord[] {
     const preempted: SequenceRecord[] = [];
     for (const sequence of [...this.#running.sequences]) {
-      if (sequence.state !== "running" || sequence.phase !== "decode") continue;
+      if (sequence.state !== "running" || sequence.phase !== "decode" || sequence.held) continue;
       ensure(sequence.remaining > 0, () => `"${sequence.id}" is at its limit and not finished`);
       if (this.#blocks.grow(sequence, sequence.length)) continue;
       this.#reclaimSurplus();
@@ -216,7 +257,7 @@ export class Scheduler {
     let budget = this.#options.prefillTokenBudget;
     for (const sequence of this.#running.sequences) {
       if (budget === 0) break;
-      if (sequence.phase !== "prefill") continue;
+      if (sequence.phase !== "prefill" || sequence.held) continue;
       this.#blocks.catchUp(sequence);
       budget -= this.#planChunk(sequence, { prefills, budget });
     }
@@ -229,7 +270,7 @@ export class Scheduler {
   ): void {
     for (const sequence of this.#waiting) {
       if (budget === 0 || this.#running.isFull) return;
-      if (!canAdmit(sequence)) continue;
+      if (sequence.held || !canAdmit(sequence)) continue;
       // A block for each that may grow, lest the next steps preempt what was just prefilled.
       const headroom = this.#running.sequences.filter(({ mayGrow }) => mayGrow).length;
       if (!this.#blocks.admit(sequence, headroom)) return;
@@ -249,9 +290,11 @@ export class Scheduler {
     { prefills, budget }: { prefills: PrefillChunk<SequenceRecord>[]; budget: number },
   ): number {
     const start = sequence.numComputed;
-    const end = Math.min(sequence.length, start + budget);
+    const segment = sequence.segmentAt(start);
+    const boundary = sequence.segments[segment + 1]?.start ?? sequence.length;
+    const end = Math.min(boundary, start + budget);
     const tokens = sequence.slice(start, end);
-    prefills.push({ sequence, start, tokens, last: end === sequence.length });
+    prefills.push({ sequence, start, segment, tokens, last: end === sequence.length });
     return end - start;
   }
 

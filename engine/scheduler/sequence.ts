@@ -18,10 +18,19 @@ export interface SequenceSpec {
   mixtureKey: string;
 }
 
+/** A stretch of positions computed under one mixture; it ends where the next one starts. */
+export interface Segment {
+  readonly start: number;
+  readonly mixtureKey: string;
+}
+
 /** A request as the scheduler sees it; only the scheduler changes it. */
 export interface Sequence {
   readonly id: string;
+  /** The first segment's. */
   readonly mixtureKey: string;
+  /** From position 0 on, in order; what is decoded runs under the last. */
+  readonly segments: readonly Segment[];
   readonly maxTokens: number;
   readonly state: "waiting" | "running" | "finished";
   /** `decode` once the prompt is in the cache and a token was drawn; preemption goes back to `prefill`. */
@@ -51,7 +60,9 @@ export interface Sequence {
 /** The scheduler's own, writable record of a sequence. */
 export class SequenceRecord implements Sequence {
   readonly id: string;
-  readonly mixtureKey: string;
+  segments: Segment[];
+  /** Sits out steps. */
+  held = false;
   readonly maxTokens: number;
   readonly numPrompt: number;
   /** Tokens, prompt and answer, it can never exceed. */
@@ -68,7 +79,7 @@ export class SequenceRecord implements Sequence {
   blockTableVersion = 0;
   /** Prefix cache entries of the leading blocks in the table. */
   chain: PrefixEntry[] = [];
-  /** Hashes of the leading full blocks, made on demand; they depend on the tokens only. */
+  /** Hashes of the leading full blocks, made on demand; they depend on tokens and segments only. */
   hashes: bigint[] = [];
   /** Neighbours in the waiting queue. */
   previous: SequenceRecord | null = null;
@@ -78,12 +89,39 @@ export class SequenceRecord implements Sequence {
 
   constructor(spec: SequenceSpec, maxLength: number) {
     this.id = spec.id;
-    this.mixtureKey = spec.mixtureKey;
+    this.segments = [{ start: 0, mixtureKey: spec.mixtureKey }];
     this.maxTokens = spec.maxTokens;
     this.numPrompt = spec.promptTokens.length;
     this.maxLength = maxLength;
     this.#buffer = spec.promptTokens.slice();
     this.#length = spec.promptTokens.length;
+  }
+
+  get mixtureKey(): string {
+    return this.segments[0].mixtureKey;
+  }
+
+  /** Index of the segment that a position belongs to. */
+  segmentAt(position: number): number {
+    return this.segments.findLastIndex(({ start }) => start <= position);
+  }
+
+  /** Positions from `start` on, none of them computed, belong to the mixture. */
+  appendSegment(start: number, mixtureKey: string): void {
+    this.segments = this.segments.filter((segment) => segment.start < start);
+    if (this.segments.at(-1)?.mixtureKey !== mixtureKey) this.segments.push({ start, mixtureKey });
+    this.hashes.length = Math.min(this.hashes.length, Math.floor(start / BLOCK_SIZE));
+  }
+
+  /** Names the mixtures of a block's positions and where in the block each begins. */
+  mixtureOfBlock(index: number): string {
+    const start = index * BLOCK_SIZE;
+    const from = this.segmentAt(start);
+    const to = this.segmentAt(start + BLOCK_SIZE - 1);
+    return JSON.stringify(
+      this.segments.slice(from, to + 1)
+        .map((segment) => [Math.max(0, segment.start - start), segment.mixtureKey]),
+    );
   }
 
   get tokens(): Uint32Array {

@@ -1,6 +1,6 @@
 import { WeftError } from "../core/errors.ts";
 import type { TemplateMessage } from "./chat_messages.ts";
-import { TEMPLATE_LIMITS, type TemplateLimits } from "./template_interpreter.ts";
+import { TEMPLATE_LIMITS, type TemplateLimits } from "./template_limits.ts";
 import type { TemplateCall, TemplateReply } from "./template_worker.ts";
 
 /** The longest a rendering may take. */

@@ -3,10 +3,10 @@ import { messageOf } from "../core/errors.ts";
 import {
   parseTemplate,
   renderTemplate,
-  type TemplateLimits,
   TemplateOverrun,
   TemplateRefusal,
 } from "./template_interpreter.ts";
+import type { TemplateLimits } from "./template_limits.ts";
 
 export type TemplateCall =
   | { kind: "compile"; source: string; limits: TemplateLimits }

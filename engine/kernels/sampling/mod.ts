@@ -1,5 +1,5 @@
 export { Logprobs, readLogprobs } from "./logprobs.ts";
-export { decodeRow, ROW_PARAMS, ROW_STATE } from "./row_layout.ts";
+export { ROW_PARAMS, ROW_STATE } from "./row_layout.ts";
 export {
   MAX_BIASES,
   MAX_LOGPROBS,

@@ -1,5 +1,6 @@
 import type { SamplingParams } from "../../core/generation.ts";
-import { encodeRow, ROW_PARAMS, ROW_STATE } from "./row_layout.ts";
+import { encodeStruct } from "../struct_layout.ts";
+import { ROW_PARAMS, ROW_STATE } from "./row_layout.ts";
 
 /** No tally: the row's logits stay as the model made them. */
 export const NO_TALLY = 0xffffffff;
@@ -26,13 +27,13 @@ export interface RowState {
 }
 
 export function encodeRowState(state: RowState): Uint8Array<ArrayBuffer> {
-  return encodeRow(ROW_STATE, { ...state, running: state.running ? 1 : 0 });
+  return encodeStruct(ROW_STATE, { ...state, running: state.running ? 1 : 0 });
 }
 
 /** The kernels' form of the parameters. `tally` is the row's place in the tally buffer, if it needs one. */
 export function encodeRowParams(sampling: SamplingParams, tally: number): Uint8Array<ArrayBuffer> {
   const { temperature, topP, minP } = sampling;
-  return encodeRow(ROW_PARAMS, {
+  return encodeStruct(ROW_PARAMS, {
     inverse_temperature: temperature === 0 ? 0 : Math.min(1 / temperature, F32_MAX),
     top_k: sampling.topK,
     top_p: topP >= 1 ? 0 : Math.min(Math.max(Math.round(topP * 2 ** 32), 1), 2 ** 32 - 1),

@@ -24,8 +24,12 @@ const VARIANTS: { dtype: Dtype; subgroups: boolean }[] = [
   { dtype: "f32", subgroups: false },
 ];
 
-/** Registers a test that runs `body` on every kernel variant of the device. */
-export function kernelTest(name: string, body: (bench: Bench) => Promise<void>): void {
+/** Registers a test that runs `body` on every kernel variant of the device, or those of some dtypes. */
+export function kernelTest(
+  name: string,
+  body: (bench: Bench) => Promise<void>,
+  options: { dtypes?: readonly Dtype[] } = {},
+): void {
   Deno.test(name, async (context) => {
     const gpu = await openGpu();
     const readback = await Readback.open(gpu, 4 << 20);
@@ -34,6 +38,7 @@ export function kernelTest(name: string, body: (bench: Bench) => Promise<void>):
       (await readback.read(recorder, [{ buffer, bytes: Math.ceil(count / 4) * 16 }]))[0];
     for (const { dtype, subgroups } of VARIANTS) {
       if (dtype === "f16" && !gpu.hasF16) continue;
+      if (options.dtypes && !options.dtypes.includes(dtype)) continue;
       const label = `${dtype} weights, ${subgroups ? "subgroup" : "plain"} sums`;
       await context.step(label, async () => {
         const kernels = new KernelSet(gpu, dtype, { subgroups });

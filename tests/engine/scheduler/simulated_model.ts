@@ -69,27 +69,49 @@ export class SimulatedModel {
     const owner = this.#writer.get(slot);
     assert.equal(owner, undefined, `"${sequence.id}" and "${owner}" write slot ${slot}`);
     this.#writer.set(slot, sequence.id);
-    return this.#slots[slot] = nextState(this.#stateBefore(sequence, at.position), at.token);
+    const before = this.#stateBefore(sequence, at.position);
+    return this.#slots[slot] = stateAfter(before, { ...at, segments: sequence.segments });
   }
 
   #checkPast(sequence: Sequence, end: number): void {
     let state = rootState(sequence.mixtureKey);
     const { tokens } = sequence;
     for (let position = 0; position < end; position++) {
-      state = nextState(state, tokens[position]);
+      state = stateAfter(state, { position, token: tokens[position], segments: sequence.segments });
       if (this.#slots[this.#slot(sequence, position)] === state) continue;
       assert.fail(`"${sequence.id}" reads another text at position ${position} of ${end}`);
     }
   }
 }
 
+/** A change of mixture that took effect at position `from`. */
+export interface Change {
+  key: string;
+  from: number;
+  policy: "carry" | "recompute";
+}
+
 /** What the model answers to a prompt alone, with no batch, no blocks and no cache. */
 export function soloAnswer(
-  { prompt, mixtureKey, limit }: { prompt: Uint32Array; mixtureKey: string; limit: number },
+  { prompt, mixtureKey, limit, changes = [] }: {
+    prompt: Uint32Array;
+    mixtureKey: string;
+    limit: number;
+    changes?: readonly Change[];
+  },
 ): number[] {
-  let state = prompt.reduce(nextState, rootState(mixtureKey));
+  const all = (text: Iterable<number>, key: string) => [...text].reduce(nextState, rootState(key));
+  let key = mixtureKey;
+  let state = all(prompt, key);
   const answer = [tokenOf(state)];
   while (answer.length < limit && answer.at(-1) !== STOP) {
+    const from = prompt.length + answer.length - 1;
+    for (const change of changes.filter((change) => change.from === from)) {
+      if (change.policy === "recompute") {
+        state = all([...prompt, ...answer.slice(0, -1)], change.key);
+      } else if (change.key !== key) state = state ^ rootState(change.key);
+      key = change.key;
+    }
     state = nextState(state, answer.at(-1)!);
     answer.push(tokenOf(state));
   }
@@ -98,6 +120,14 @@ export function soloAnswer(
 
 function rootState(mixtureKey: string): number {
   return [...mixtureKey].reduce((state, char) => nextState(state, char.charCodeAt(0)), 17);
+}
+
+function stateAfter(
+  state: number,
+  at: { position: number; token: number; segments: Sequence["segments"] },
+): number {
+  const begun = at.segments.find(({ start }) => start > 0 && start === at.position);
+  return nextState(begun ? state ^ rootState(begun.mixtureKey) : state, at.token);
 }
 
 function nextState(state: number, token: number): number {

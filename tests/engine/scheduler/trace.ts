@@ -7,7 +7,7 @@ import {
   type StepPlan,
 } from "../../../engine/scheduler/mod.ts";
 import { WeftError } from "../../../engine/core/errors.ts";
-import { SimulatedModel, soloAnswer, STOP } from "./simulated_model.ts";
+import { type Change, SimulatedModel, soloAnswer, STOP } from "./simulated_model.ts";
 
 export interface TraceRequest {
   promptTokens: Uint32Array;
@@ -16,6 +16,8 @@ export interface TraceRequest {
   /** Step at which it is added. */
   arrival: number;
   /** Steps after arrival at which the client leaves, while a step is in flight or between two. */
+  /** Changes of mixture once the answer has this many tokens, in order. */
+  changes?: readonly { after: number; key: string; policy: Change["policy"] }[];
   abort?: { after: number; inFlight: boolean };
 }
 
@@ -35,6 +37,8 @@ export interface Trace {
 export interface TraceOutcome {
   steps: number;
   preemptions: number;
+  /** Changes of mixture that took effect. */
+  changes: Record<Change["policy"], number>;
   cachedPromptTokens: number;
   answers: Map<string, number[]>;
 }
@@ -43,27 +47,30 @@ export interface TraceOutcome {
 export function runTrace({ options, requests, holds }: Trace): TraceOutcome {
   const scheduler = new Scheduler(options);
   const model = new SimulatedModel(options.numBlocks);
-  const live = new Map<string, { sequence: Sequence; request: TraceRequest }>();
+  const live = new Map<string, { sequence: Sequence; request: TraceRequest; done: Change[] }>();
   const answers = new Map<string, number[]>();
   const queued: string[] = [];
   const firstAdmitted: string[] = [];
   const lastArrival = Math.max(0, ...requests.map(({ arrival }) => arrival));
   const lastHold = Math.max(0, ...holds.map(({ from, steps }) => from + steps));
   const work = requests.reduce((sum, r) => sum + r.promptTokens.length + r.maxTokens, 0);
-  const deadline = lastArrival + lastHold + 20 + 4 * work;
+  const deadline = lastArrival + lastHold + 20 + 20 * work;
+  const changes = { carry: 0, recompute: 0 };
   let step = 0;
 
   for (; step <= lastArrival || live.size > 0; step++) {
     assert.ok(step < deadline, `${live.size} requests starve after ${step} steps`);
     addArrivals();
     abortDue(false);
+    changeDue();
+    scheduler.checkIntegrity();
     const held = new Set(
       holds.filter(({ from, steps }) => from <= step && step < from + steps)
         .map(({ mixtureKey }) => mixtureKey),
     );
     const plan = scheduler.schedule(({ mixtureKey }) => !held.has(mixtureKey));
     if (!plan) {
-      for (const { request } of live.values()) assert.ok(held.has(request.mixtureKey));
+      for (const { sequence } of live.values()) assert.ok(held.has(sequence.mixtureKey));
       scheduler.checkIntegrity();
       continue;
     }
@@ -87,7 +94,7 @@ export function runTrace({ options, requests, holds }: Trace): TraceOutcome {
     const inOrder = queued.filter((id) => firstAdmitted.includes(id));
     assert.deepEqual(firstAdmitted, inOrder, "requests were overtaken");
   }
-  return { steps: step, preemptions, cachedPromptTokens, answers };
+  return { steps: step, preemptions, changes, cachedPromptTokens, answers };
 
   function addArrivals(): void {
     for (const [index, request] of requests.entries()) {
@@ -95,7 +102,7 @@ export function runTrace({ options, requests, holds }: Trace): TraceOutcome {
       const id = `${index}`;
       const prompt = request.promptTokens.length;
       try {
-        live.set(id, { sequence: scheduler.add({ id, ...request }), request });
+        live.set(id, { sequence: scheduler.add({ id, ...request }), request, done: [] });
         queued.push(id);
       } catch (error) {
         assert.ok(error instanceof WeftError);
@@ -103,6 +110,17 @@ export function runTrace({ options, requests, holds }: Trace): TraceOutcome {
           prompt > options.numBlocks * BLOCK_SIZE;
         assert.equal(error.code, impossible ? "invalid_request" : "overloaded");
       }
+    }
+  }
+
+  function changeDue(): void {
+    for (const { sequence, request, done } of live.values()) {
+      const next = request.changes?.[done.length];
+      if (!next || sequence.phase !== "decode" || sequence.numGenerated < next.after) continue;
+      const change = { key: next.key, policy: next.policy, from: sequence.length - 1 };
+      scheduler.changeMixture(sequence, change);
+      done.push(change);
+      changes[change.policy]++;
     }
   }
 
@@ -121,7 +139,7 @@ export function runTrace({ options, requests, holds }: Trace): TraceOutcome {
   }
 
   function finishEnded(): void {
-    for (const [id, { sequence, request }] of live) {
+    for (const [id, { sequence, request, done }] of live) {
       if (sequence.numGenerated === 0) continue;
       const answer = [...sequence.tokens.subarray(sequence.numPrompt)];
       if (answer.at(-1) !== STOP && sequence.remaining > 0) continue;
@@ -133,7 +151,10 @@ export function runTrace({ options, requests, holds }: Trace): TraceOutcome {
         options.maxModelLen - prompt.length,
         options.numBlocks * BLOCK_SIZE + 1 - prompt.length,
       );
-      assert.deepEqual(answer, soloAnswer({ prompt, mixtureKey: request.mixtureKey, limit }));
+      assert.deepEqual(
+        answer,
+        soloAnswer({ prompt, mixtureKey: request.mixtureKey, limit, changes: done }),
+      );
       answers.set(id, answer);
     }
   }

@@ -22,6 +22,14 @@ const request: fc.Arbitrary<TraceRequest> = fc.record({
   maxTokens: fc.oneof(fc.constant(1), fc.integer({ min: 1, max: 150 })),
   mixtureKey,
   arrival: fc.oneof(fc.constant(0), fc.nat(60)),
+  changes: fc.array(
+    fc.record({
+      after: fc.integer({ min: 1, max: 60 }),
+      key: mixtureKey,
+      policy: fc.constantFrom("carry" as const, "recompute" as const),
+    }),
+    { maxLength: 3 },
+  ),
   abort: fc.option(
     fc.record({ after: fc.nat(60), inFlight: fc.boolean() }),
     { nil: undefined, freq: 4 },
@@ -74,11 +82,13 @@ const crowded: fc.Arbitrary<Trace> = fc.record({
 const trace = fc.oneof(mixed, crowded);
 
 Deno.test("any trace gives every request the tokens it gets alone, and balances at every step", () => {
-  let preemptions = 0, cached = 0, answers = 0;
+  let carried = 0, recomputed = 0, preemptions = 0, cached = 0, answers = 0;
   fc.assert(
     fc.property(trace, (trace) => {
       const outcome = runTrace(trace);
       preemptions += outcome.preemptions;
+      carried += outcome.changes.carry;
+      recomputed += outcome.changes.recompute;
       cached += outcome.cachedPromptTokens;
       answers += outcome.answers.size;
     }),
@@ -86,6 +96,7 @@ Deno.test("any trace gives every request the tokens it gets alone, and balances 
   );
   // The traces must reach what they are meant to test.
   assert.ok(answers > 5000 && preemptions > 500 && cached > 10_000);
+  assert.ok(carried > 500 && recomputed > 500, `${carried} carried, ${recomputed} recomputed`);
 });
 
 Deno.test("colliding block hashes cost hits, never answers", () => {
@@ -108,7 +119,7 @@ Deno.test("budget, burst, batch, blocks and cache change nothing of the answers"
       options,
       (requests, options) => {
         const roomy = { maxModelLen: 150, maxQueuedRequests: 100, maxQueuedTokens: 10_000 };
-        const stay = requests.map(({ abort: _, ...request }) => request);
+        const stay = requests.map(({ abort: _, changes: __, ...request }) => request);
         const tight = { ...options, ...roomy, numBlocks: 9 + options.numBlocks };
         const wide = {
           ...roomy,

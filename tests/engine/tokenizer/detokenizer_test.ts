@@ -56,8 +56,10 @@ for (const style of STYLES) {
     await withTokenizer(fixtureDirectory(style), (tokenizer) => {
       fc.assert(
         fc.property(fc.string({ unit: "grapheme", maxLength: 40 }), (text) => {
+          // Decoding makes a space of every ▁, also of one that was in the text.
+          fc.pre(!["sentencepiece_like", "metaspace"].includes(style) || !text.includes("▁"));
           // Today's Metaspace adds no ▁ to a text that begins with one, and so loses it, in Python as well.
-          fc.pre(style !== "metaspace" || !/^[ ▁]/.test(text));
+          fc.pre(style !== "metaspace" || !text.startsWith(" "));
           const expected = style === "chatml_nfc" ? text.normalize("NFC") : text;
           assert.equal(tokenizer.decode(tokenizer.encode(text)), expected);
         }),

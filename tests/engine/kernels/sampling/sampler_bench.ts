@@ -1,12 +1,12 @@
 import { GREEDY, type SamplingParams } from "../../../../engine/core/generation.ts";
 import {
-  decodeRow,
   Logprobs,
   readLogprobs,
   ROW_STATE,
   Sample,
   SamplingBuffers,
 } from "../../../../engine/kernels/sampling/mod.ts";
+import { decodeStruct } from "../../../../engine/kernels/struct_layout.ts";
 import { KernelSet } from "../../../../engine/kernels/variants.ts";
 import type { Bench } from "../harness.ts";
 
@@ -106,6 +106,6 @@ export class SamplerBench {
       this.buffers.shape.maxBatch * ROW_STATE.bytes / 4,
     );
     const bytes = new Uint8Array(words.buffer);
-    return decodeRow(ROW_STATE, bytes.subarray(place * ROW_STATE.bytes));
+    return decodeStruct(ROW_STATE, bytes.subarray(place * ROW_STATE.bytes));
   }
 }
