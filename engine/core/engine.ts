@@ -1,5 +1,13 @@
 import type { GenerateRequest, TokenEvent } from "./generation.ts";
 import type { ModelConfig } from "./model_config.ts";
+import type {
+  ClassTarget,
+  PrototypeFit,
+  RouterInfo,
+  RouterSource,
+  RoutingVocabulary,
+} from "./router.ts";
+import type { RoutingOptions, TextRoute } from "./routing.ts";
 
 /** The GPU as WebGPU describes it. */
 export interface DeviceInfo {
@@ -56,12 +64,54 @@ export interface EngineStats {
   /** Adapters brought onto the GPU, and those that left it again. */
   adapterLoads: number;
   adapterEvictions: number;
+  /** Routes taken: of prompts and sentences, and of texts that were only asked about. */
+  routes: number;
+  /** Of those, where the base alone was chosen for want of confidence. */
+  routeAbstentions: number;
+  /** Of those, where a chosen adapter was not on the GPU. */
+  routeMisses: number;
 }
 
 /** A generation that stays on the GPU. */
 export interface AdapterHold {
   /** Lets it go; the second time does nothing. */
   release(): void;
+}
+
+/**
+ * The router beside the model on the GPU. At most one is in place; while there is none, routed
+ * requests are refused (`unavailable`, reason "no_router").
+ */
+export interface EngineRouter {
+  /** What is in place now. */
+  readonly info: RouterInfo | null;
+  /**
+   * Opens a router, tries it out, and puts it in the place of the one before; until then that one
+   * serves on. Classes are off until `setClasses`, prototypes are gone.
+   *
+   * @throws {WeftError} `bad_adapter`, reason "bad_router", for a file that does not fit or was made
+   * for another tokenizer; `unavailable` without room on the GPU.
+   */
+  open(source: RouterSource, vocabulary: RoutingVocabulary): Promise<RouterInfo>;
+  /** Takes the router away. Answers go on under the mixtures they have. */
+  close(): Promise<void>;
+  /** Says what the classes stand for; those not named, or named and unknown, take no part. */
+  setClasses(targets: readonly ClassTarget[]): void;
+  /**
+   * Makes a class from example texts (as the router sees them), or replaces it; `setClasses`
+   * switches it on.
+   *
+   * @throws {WeftError} `unsupported` for a router without features or references, `conflict` for a
+   * label the router has, `too_large` for more prototypes than fit; `unavailable` without a router.
+   */
+  setPrototype(label: string, texts: readonly Uint32Array[]): Promise<PrototypeFit>;
+  /** Unknown labels are ignored. */
+  removePrototype(label: string): void;
+  /** What the router thinks of texts, whether their adapters are on the GPU or not. */
+  route(
+    texts: readonly Uint32Array[],
+    options: RoutingOptions,
+  ): Promise<{ router: RouterInfo; routes: TextRoute[] }>;
 }
 
 /** The engine as the main thread sees it. */
@@ -84,6 +134,7 @@ export interface Engine {
    */
   holdAdapter(generation: string, signal?: AbortSignal): Promise<AdapterHold>;
   stats(): EngineStats;
+  readonly router: EngineRouter;
   /** Throws when the engine's internal books do not balance; meant for idle moments. */
   checkIntegrity(): Promise<void>;
   /** Resolves with the reason once the device or worker is gone; never rejects. */

@@ -1,3 +1,5 @@
+import type { RoutedSentence, RoutingOptions } from "./routing.ts";
+
 /** One adapter of a mixture: `weight` multiplies its update once. */
 export interface MixtureEntry {
   /** Generation (sha256 hex) of the adapter. */
@@ -46,12 +48,22 @@ export const GREEDY: SamplingParams = Object.freeze({
   logprobs: null,
 });
 
+/** What a request that is routed brings along. */
+export interface RoutingRequest {
+  options: RoutingOptions;
+  /** The prompt as the router sees it (docs/ROUTING.md); what is generated follows. May be empty. */
+  text: Uint32Array;
+}
+
 export interface GenerateRequest {
   id: string;
   promptTokens: Uint32Array;
   /** Tokens to generate at most, 1 or more. */
   maxTokens: number;
+  /** Empty for a routed request. */
   mixture: Mixture;
+  /** The router chooses the mixture of each sentence; undefined: `mixture` stands. */
+  routing?: RoutingRequest;
   sampling: SamplingParams;
   /** Tokens that end the answer (reported, not part of the text). */
   stopTokens: readonly number[];
@@ -78,13 +90,20 @@ export type FinishReason = "stop" | "length" | "abort";
 /** Milliseconds a request spent in each stage. */
 export interface Timings {
   queue_ms: number;
+  /** Routed requests: from arrival to the prompt's mixture, waits for adapters not included. */
+  route_ms?: number;
   upload_ms: number;
   prefill_ms: number;
   decode_ms: number;
 }
 
-/** What a generation yields, in order: started, tokens…, finished. A failure throws instead. */
+/**
+ * What a generation yields, in order: started, tokens…, finished. A failure throws instead. Of a
+ * routed request each sentence's route comes before the tokens that were computed under it: the
+ * first before `started`.
+ */
 export type TokenEvent =
+  | { kind: "routed"; sentence: RoutedSentence }
   | { kind: "started"; cachedTokens: number }
   | { kind: "tokens"; tokens: GeneratedToken[] }
   | { kind: "finished"; reason: FinishReason; timings: Timings };

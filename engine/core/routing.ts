@@ -58,6 +58,41 @@ export interface Route {
   kept: boolean;
 }
 
+/** An adapter's share in a sentence of an answer. */
+export interface RoutedAdapter {
+  /** The router's name for it, which is the adapter's. */
+  label: string;
+  generation: string;
+  weight: number;
+}
+
+/** Which mixture a sentence of an answer has, and why. */
+export interface RoutedSentence {
+  /** 0 for the first. */
+  index: number;
+  /** The answer's tokens before it; its own first token is still of the mixture before (docs/ROUTING.md). */
+  start: number;
+  /** What was computed, likeliest first; empty: the base alone. */
+  adapters: RoutedAdapter[];
+  /** Chosen, but not there in time (`onMiss`): the others took their weight. */
+  missed: string[];
+  confidence: number;
+  /** In nats. */
+  entropy: number;
+  abstained: boolean;
+  kept: boolean;
+  /** Generation of the router. */
+  router: string;
+  /** From when the route was due to when it was known, or submitted with a step; milliseconds. */
+  ms: number;
+}
+
+/** What the router thinks of a text, for `/v1/route`. */
+export interface TextRoute extends Route {
+  /** By class index: the router's labels, then the prototypes. 0 for a class that is off. */
+  probabilities: Float32Array;
+}
+
 /** What a router's file says about the options it was calibrated for. */
 export interface RouterCalibration {
   topP: number;

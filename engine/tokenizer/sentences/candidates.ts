@@ -1,6 +1,7 @@
+import type { TokenTable } from "../../core/token_table.ts";
 import { ENDERS, Kind, kindOf } from "./characters.ts";
 import { SentenceSplitter } from "./splitter.ts";
-import { bytesOf, type TokenTable } from "./token_text.ts";
+import { bytesOf } from "./token_text.ts";
 
 /**
  * Texts before a token in which its enders are most likely ends: behind a word nothing is an abbreviation or a list's

@@ -2,4 +2,5 @@
 export { sentenceCandidates } from "./candidates.ts";
 export { type SentenceSpan, splitSentences } from "./split_sentences.ts";
 export { SentenceSplitter, type SentenceState, type SentenceUpdate } from "./splitter.ts";
-export { type TokenSource, type TokenTable, tokenTable, TokenText } from "./token_text.ts";
+export type { TokenTable } from "../../core/token_table.ts";
+export { type TokenSource, tokenTable, TokenText } from "./token_text.ts";

@@ -1,9 +1,4 @@
-/** Every token's bytes, one behind the other. Plain data: `postMessage` copies it, or moves its two buffers. */
-export interface TokenTable {
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  /** Token t's bytes end at `ends[t]` and begin where the token before it ends. */
-  readonly ends: Uint32Array<ArrayBuffer>;
-}
+import type { TokenTable } from "../../core/token_table.ts";
 
 /** What a table is made from; a `TextTokenizer` is one. */
 export interface TokenSource {
