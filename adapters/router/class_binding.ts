@@ -53,6 +53,7 @@ export class ClassBinding {
   constructor(options: ClassBindingOptions) {
     this.#options = options;
     this.#unwatch = options.adapters.watch((kind) => {
+      if (options.router.info === null) return;
       if (kind === "removed") this.#dropRemoved();
       this.#timer ??= setTimeout(() => this.#bind(), 0);
     });

@@ -22,7 +22,7 @@ export interface RouterSeatOptions {
   /** Asked for when there is a router to open. */
   vocabulary: () => RoutingVocabulary;
   origins: Pick<Origins, "object">;
-  kept: KeptRouter;
+  kept: Pick<KeptRouter, "order" | "note" | "keep" | "read" | "removeOthers">;
   /** What the server was started with; see RouterOrder. */
   startedWith: string;
   /** The router has changed: its classes are off. Runs in the very step. */
