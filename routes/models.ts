@@ -12,7 +12,7 @@ interface ModelCard {
   owned_by: string;
   /** Where its weights came from. */
   root: string;
-  /** The base an adapter belongs to; null for the base itself. */
+  /** The base an adapter belongs to; null for the base itself, and for the router. */
   parent: string | null;
   max_model_len: number;
 }
@@ -40,7 +40,7 @@ export function modelRoutes(deps: AppDeps): Hono<AppEnv> {
     );
     const { present } = seat;
     if (present === null) return [base, ...children];
-    return [base, card({ id: "auto", root: present.url, parent: settings.modelName }), ...children];
+    return [base, card({ id: "auto", root: present.url, parent: null }), ...children];
   }
 
   return new Hono<AppEnv>()

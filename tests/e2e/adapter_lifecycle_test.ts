@@ -47,6 +47,7 @@ Deno.test("adapters by URL live, change and go on the real server", async (t) =>
         level: "ram",
         pinned: false,
         target_modules: body.target_modules,
+        routing: { kind: "none", won: null, taken: null },
         progress: null,
         error: null,
       });

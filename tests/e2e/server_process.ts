@@ -133,7 +133,8 @@ export async function startServer(
   }
   const client = new OpenAI({ baseURL: `${url}/v1`, apiKey, maxRetries: 0 });
   const { data: models }: { data: Json[] } = await client.models.list();
-  const [base, ...adapters]: string[] = models.map(({ id }) => id);
+  const base: string = models[0].id;
+  const adapters: string[] = models.filter(({ parent }) => parent !== null).map(({ id }) => id);
   async function metrics(): Promise<Map<string, number>> {
     const page = await (await fetch(`${url}/metrics`)).text();
     return new Map(

@@ -5,7 +5,7 @@ import OpenAI from "openai";
 import { AdapterOrigin, demoContents } from "./adapter_origin.ts";
 import { AdaptersApi, type Answer, identityOf, refusal, weftOf } from "./adapters_api.ts";
 import { ask, neverEnding, stream } from "./requests.ts";
-import { stepsOf, type TestServer, withServer } from "./server_process.ts";
+import { type Json, stepsOf, type TestServer, withServer } from "./server_process.ts";
 
 const CONFIG = "adapter_config.json";
 const WEIGHTS = "adapter_model.safetensors";
@@ -54,11 +54,8 @@ Deno.test("vLLM's endpoints load, replace and unload adapters as its controllers
         assert.equal(status, 200, JSON.stringify(body));
         assert.match(headers.get("content-type")!, /^text\/plain/);
         assert.match(body, /^Success: .*'sql'/);
-        const [, model] = (await server.client.models.list()).data as unknown as {
-          id: string;
-          parent: string;
-          root: string;
-        }[];
+        const models: Json[] = (await server.client.models.list()).data;
+        const model = models.find(({ parent }) => parent !== null);
         assert.deepEqual([model.id, model.parent, model.root], [
           "sql",
           server.base,
@@ -175,8 +172,8 @@ Deno.test("vLLM's endpoints load, replace and unload adapters as its controllers
 
 /** The adapters that the server says it has. */
 async function loaded(server: TestServer): Promise<string[]> {
-  const { data } = await server.client.models.list();
-  return data.map(({ id }) => id).filter((id) => id !== server.base);
+  const { data }: { data: Json[] } = await server.client.models.list();
+  return data.filter(({ parent }) => parent === server.base).map(({ id }) => id);
 }
 
 /** One turn of a controller's loop. @returns what it did, in order. */

@@ -135,6 +135,42 @@ Deno.test("a watched object is read again only when it changed", async () => {
   });
 });
 
+Deno.test("an object by order must lie below a root, really; the configuration's need not", async () => {
+  await withTempDir(async (directory) => {
+    const [root, other] = ["root", "other"].map((name) => join(directory, name));
+    for (const folder of [root, other]) await Deno.mkdir(folder);
+    await Deno.writeTextFile(join(root, "a"), "inside");
+    await Deno.writeTextFile(join(other, "a"), "outside");
+    await Deno.symlink(join(other, "a"), join(root, "link"));
+    using client = loopbackClient();
+    const origins = originsOf(client, { fileRoots: [root] });
+    const guarded = { isGuarded: true };
+    assert.throws(() => origins.object(join(other, "a"), guarded), { reason: "path_not_allowed" });
+    const link = origins.object(`file://${root}/link`, guarded);
+    await assert.rejects(link.read({ signal: SIGNAL }), { reason: "path_not_allowed" });
+    const inside = await origins.object(join(root, "a"), guarded).read({ signal: SIGNAL });
+    assert.deepEqual(inside?.bytes, new TextEncoder().encode("inside"));
+    const free = await origins.object(join(other, "a")).read({ signal: SIGNAL });
+    assert.deepEqual(free?.bytes, new TextEncoder().encode("outside"));
+  });
+});
+
+Deno.test("an object beyond its bound is refused, here and at an origin", async () => {
+  await withTempDir(async (directory) => {
+    await using server = FaultServer.start();
+    server.paths.set("/a", object(new Uint8Array(100)));
+    await Deno.writeFile(join(directory, "a"), new Uint8Array(100));
+    using client = loopbackClient();
+    const origins = originsOf(client);
+    for (const place of [server.url("/a").href, join(directory, "a")]) {
+      const small = origins.object(place, { maxBytes: 99 });
+      await assert.rejects(small.read({ signal: SIGNAL }), { reason: "download_too_large" });
+      const enough = await origins.object(place, { maxBytes: 100 }).read({ signal: SIGNAL });
+      assert.equal(enough?.bytes.length, 100);
+    }
+  });
+});
+
 Deno.test("a watched file is read again only when it changed", async () => {
   await withTempDir(async (directory) => {
     const path = join(directory, "fleet.json");

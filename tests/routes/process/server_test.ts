@@ -114,6 +114,34 @@ Deno.test("the openai client: completions and models", async () => {
   });
 });
 
+Deno.test("the openai client: auto, whole and streamed, with what each sentence was made of", async () => {
+  await withServer({ apiKeys: ["right-key"], engine: { router: {} } }, async ({ client }) => {
+    const routing = { mode: "top-1", max_adapters: 2 };
+    const body = { model: "auto", messages: MESSAGES, routing };
+    const answer = await client.chat.completions.create(body);
+    assert.equal(answer.choices[0].message.content, DEFAULT_ANSWER);
+    const { sentences } = (answer as unknown as { weft: { sentences: object[] } }).weft;
+    assert.equal(sentences.length, 2);
+    let text = "";
+    const seen: object[] = [];
+    const stream = await client.chat.completions.create({ ...body, stream: true });
+    for await (const chunk of stream) {
+      text += chunk.choices[0].delta.content ?? "";
+      const { weft } = chunk as unknown as { weft?: { sentences: object[] } };
+      if (weft && chunk.choices[0].finish_reason === null) seen.push(...weft.sentences);
+    }
+    assert.equal(text, DEFAULT_ANSWER);
+    assert.deepEqual(seen, sentences);
+    const completion = await client.completions.create(
+      { model: "auto", prompt: "a", routing } as OpenAI.CompletionCreateParamsNonStreaming,
+    );
+    assert.equal(
+      (completion as unknown as { weft: { sentences: object[] } }).weft.sentences.length,
+      2,
+    );
+  });
+});
+
 Deno.test("the openai client gets its own typed errors", async () => {
   await withServer({ apiKeys: ["right-key"], engine: { capacity: 0 } }, async ({ client, url }) => {
     const ask = (fields: object, by = client) =>

@@ -39,7 +39,7 @@ Deno.test("a router is put in place by URL, shown everywhere, and taken away aga
   assert.deepEqual(await (await h.admin("GET /v1/router")).json(), shown);
   const { data } = await (await h.app.request("/v1/models")).json();
   assert.deepEqual(data.map(({ id }: Json) => id), ["demo", "auto", "sql", "poet", "chef"]);
-  assert.deepEqual([data[1].root, data[1].parent], ["https://store.example/a.onnx", "demo"]);
+  assert.deepEqual([data[1].root, data[1].parent], ["https://store.example/a.onnx", null]);
   assert.equal((await h.app.request("/v1/models/auto")).status, 200);
   const { router } = await (await h.app.request("/health")).json();
   assert.deepEqual(router, { generation, version: "7", classes: 2, prototypes: 0 });
