@@ -1,4 +1,12 @@
+export { fitPrototype } from "./prototype_fit.ts";
 export { paddedLength, paddedLengths } from "./padding.ts";
+export { ClassTable, slotsOf } from "./class_table.ts";
+export {
+  ResidentRouter,
+  type RoutedOutput,
+  type RouterBatch,
+  type RouterSurroundings,
+} from "./resident_router.ts";
 export { readRouterFile, type RouterFile } from "./router_file.ts";
 export {
   type RouterInput,
