@@ -11,6 +11,8 @@ const PATIENCE = 64;
 /** Adapters asked for or begun in memory ahead of their turn, at most; the oldest request's come on top. */
 const MAX_AHEAD = 32;
 
+type GatePorts = Pick<RunnerPorts, "held" | "requestAdapter" | "now">;
+
 /** Whoever needs adapters on the GPU: a request, or the route of a sentence. */
 export interface Claimant {
   readonly generations: readonly string[];
@@ -32,7 +34,7 @@ export interface Hopeless<C extends Claimant = Claimant> {
  */
 export class AdapterGate<C extends Claimant = Claimant> {
   readonly #pool: AdapterPool;
-  readonly #ports: RunnerPorts;
+  readonly #ports: GatePorts;
   readonly #uploads: AdapterUploads;
   readonly #holds: AdapterHolds;
   /** Without places. */
@@ -43,7 +45,7 @@ export class AdapterGate<C extends Claimant = Claimant> {
   #hits = 0;
   #misses = 0;
 
-  constructor(pool: AdapterPool, ports: RunnerPorts) {
+  constructor(pool: AdapterPool, ports: GatePorts) {
     this.#pool = pool;
     this.#ports = ports;
     this.#uploads = new AdapterUploads(pool, ports);
