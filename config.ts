@@ -22,6 +22,8 @@ export interface Config {
   readonly servedModelName: string;
   /** Directories or URL prefixes with a PEFT adapter in each of their folders. */
   readonly adapters: readonly string[];
+  /** The router's path or URL, or "none"; null is the model's own. */
+  readonly router: string | null;
   /** Object that names a fleet's adapters. */
   readonly adapterManifest: string | null;
   readonly adapterRefreshSeconds: number;
@@ -95,6 +97,7 @@ function buildConfig(settings: Settings): Config {
     model,
     servedModelName: settings.one("served-model-name", text, nameOf(model)),
     adapters: settings.many("adapters", text, model === DEMO_MODEL ? [DEMO_ADAPTERS] : []),
+    router: settings.one("router", text, null),
     adapterManifest: settings.one("adapter-manifest", text, null),
     adapterRefreshSeconds: settings.one("adapter-refresh", integer(1, 86_400), 60),
     adapterDiskBytes: settings.one("adapter-disk", byteSize, 10 * 2 ** 30),

@@ -31,6 +31,7 @@ const FLAGS = {
     help: `folder or s3://, gs://, az://, hf:// prefix of adapters (the demo's); repeatable`,
     multiple: true,
   },
+  router: { value: "PLACE", help: "router's path or URL, or none (the model's router.onnx)" },
   "adapter-manifest": { value: "URL", help: "object that names a fleet's adapters (none)" },
   "adapter-refresh": { value: "SECONDS", help: "time between looks at origins (60)" },
   "adapter-disk": { value: "SIZE", help: "disk cache of fetched adapters (10GiB)" },

@@ -1,10 +1,23 @@
 /** Starts the server: reads the configuration, makes the parts, wires them, serves until told to stop. */
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { AdapterStore, type AdapterWorld, openAdapterWorld } from "./adapters/mod.ts";
+import {
+  AdapterStore,
+  type AdapterWorld,
+  ClassBinding,
+  openAdapterWorld,
+  RouterSeat,
+} from "./adapters/mod.ts";
 import { type Config, readConfig, VERSION } from "./config.ts";
 import type { Engine } from "./engine/core/engine.ts";
 import { messageOf } from "./engine/core/errors.ts";
-import { loadTokenizer, resolveModel, startEngine } from "./engine/mod.ts";
+import {
+  loadTokenizer,
+  resolveModel,
+  startEngine,
+  type TextTokenizer,
+  tokenTable,
+} from "./engine/mod.ts";
 import {
   adapterLog,
   banner,
@@ -55,6 +68,7 @@ async function run(config: Config): Promise<number> {
     maxQueuedTokens: config.maxQueuedTokens,
     // The store needs the engine's model, and may pin adapters while it opens.
     loadAdapter: async (generation) => (await store.promise).weightsOf(generation),
+    acquireClass: async (label) => (await store.promise).acquire(label),
     onProgress: ({ loadedBytes, totalBytes }) => loading(loadedBytes, totalBytes),
     endsWithProcess: true,
   });
@@ -65,6 +79,15 @@ async function run(config: Config): Promise<number> {
   store.resolve(adapters);
   const tokenizer = await tokenizing;
   parts.defer(() => tokenizer.close());
+  const { seat, classes } = await openRouter(config, {
+    engine,
+    tokenizer,
+    adapters,
+    world,
+    logger,
+    modelDirectory,
+  });
+  parts.defer(() => classes.close());
   const lifecycle = new Lifecycle();
   const clock = {
     now: () => performance.now(),
@@ -74,6 +97,8 @@ async function run(config: Config): Promise<number> {
     engine,
     tokenizer,
     adapters,
+    seat,
+    classes,
     settings: {
       modelName: config.servedModelName,
       modelSource: config.model,
@@ -110,6 +135,7 @@ async function run(config: Config): Promise<number> {
         info: engine.info,
         modelName: config.servedModelName,
         adapters: adapters.list().map(({ name }) => name),
+        router: seat.present?.info ?? null,
         url,
         locked: config.apiKeys.length > 0,
       })),
@@ -122,6 +148,7 @@ function openWorld(config: Config, logger: Logger): Promise<AdapterWorld> {
     diskBytes: config.adapterDiskBytes,
     places: config.adapters,
     manifest: config.adapterManifest,
+    router: config.router === "none" ? null : config.router,
     fileRoots: config.adapterRoots,
     allowedHosts: config.allowedAdapterHosts,
     allowedNetworks: config.allowedAdapterNetworks,
@@ -161,6 +188,53 @@ function openStore(
     refreshMs: config.adapterRefreshSeconds * 1000,
     onEvent: adapterLog(logger),
   });
+}
+
+interface RouterParts {
+  engine: Engine;
+  tokenizer: TextTokenizer;
+  adapters: AdapterStore;
+  world: AdapterWorld;
+  logger: Logger;
+  modelDirectory: string;
+}
+
+/** Puts the router in place that the latest order, the command line or the model's directory names. */
+async function openRouter(
+  config: Config,
+  { engine: { router }, tokenizer, adapters, world, logger, modelDirectory }: RouterParts,
+): Promise<{ seat: RouterSeat; classes: ClassBinding }> {
+  const classes = new ClassBinding({
+    router,
+    adapters,
+    encode: (text, maxTokens) => tokenizer.encodeTail(text, maxTokens),
+    onProblem: (adapter, message) =>
+      logger.log("warn", "examples_not_routable", { adapter, error: message }),
+  });
+  const seat = new RouterSeat({
+    engine: router,
+    vocabulary: () => ({ hash: tokenizer.vocabularyHash, table: tokenTable(tokenizer) }),
+    origins: world.origins,
+    kept: world.router,
+    startedWith: JSON.stringify([config.model, config.router]),
+    onChange: () => classes.routerChanged(),
+  });
+  const own = join(modelDirectory, "router.onnx");
+  const problem = await seat.start({
+    asked: config.router,
+    own: await isFile(own) ? own : null,
+  });
+  if (problem !== null) {
+    logger.log("warn", "router_left_out", {
+      code: problem.reason ?? problem.code,
+      error: problem.message,
+    });
+  }
+  return { seat, classes };
+}
+
+function isFile(path: string): Promise<boolean> {
+  return stat(path).then((found) => found.isFile(), () => false);
 }
 
 /** Whether a generation is on the GPU: asked for each of thousands of names, so that the engine's list becomes a set. */

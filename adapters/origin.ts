@@ -73,5 +73,12 @@ export interface Origins {
   /** @throws {WeftError} `bad_url`, `scheme_not_allowed`, `host_not_allowed` or `path_not_allowed`. */
   adapter(url: string): AdapterSource;
   catalogue(url: string): AdapterCatalogue;
-  object(url: string): WatchedObject;
+  /** What the configuration names; with `isGuarded`, what an order does: a local path then must be allowed. */
+  object(url: string, options?: ObjectOptions): WatchedObject;
+}
+
+export interface ObjectOptions {
+  /** A larger one is refused; 16 MiB unless told. */
+  maxBytes?: number;
+  isGuarded?: boolean;
 }

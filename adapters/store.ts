@@ -6,6 +6,7 @@ import {
   assemble,
   describeEntry,
   Leases,
+  type NamesListener,
   type Parts,
   removalOf,
   restoreNames,
@@ -20,6 +21,7 @@ import type {
   AdapterLevel,
   AdapterStoreStats,
   PutOptions,
+  RoutableAdapter,
 } from "./types.ts";
 
 /**
@@ -144,6 +146,23 @@ export class AdapterStore {
       [signal, this.#closing.signal],
       (signal) => this.#parts.schedule.lookNow(signal),
     );
+  }
+
+  /** What a router may know of a name; undefined where it stands for nothing. */
+  routable(name: string): RoutableAdapter | undefined {
+    const entry = this.#parts.names.get(name);
+    if (!entry?.isCommitted) return undefined;
+    return { generation: entry.content?.generation ?? null, examples: entry.examples };
+  }
+
+  /** The names that were registered with examples. */
+  withExamples(): Iterable<string> {
+    return this.#parts.names.withExamples();
+  }
+
+  /** Tells of every change of names until the returned function is called. */
+  watch(listener: NamesListener): () => void {
+    return this.#parts.names.watch(listener);
   }
 
   /**

@@ -56,7 +56,17 @@ export interface PutOptions {
   /** Refused unless the name stands for this generation now; null: unless the name is free. */
   expectedGeneration?: string | null;
   pinned?: boolean;
+  /** Prompts by which a router knows what the adapter is for; none takes them away, left out they stay. */
+  examples?: readonly string[];
   signal?: AbortSignal;
+}
+
+/** What a router may know of a name. */
+export interface RoutableAdapter {
+  /** Null before its content was first read. */
+  generation: string | null;
+  /** The same list until it is replaced. */
+  examples: readonly string[] | null;
 }
 
 /** A hold on one generation: while it lasts, its tensors stay in memory. */

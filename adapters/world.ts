@@ -6,6 +6,7 @@ import { Bandwidth, Downloader } from "./download/mod.ts";
 import { createOriginClient } from "./http/mod.ts";
 import type { AdapterCatalogue, Origins, WatchedObject } from "./origin.ts";
 import { Registry } from "./registry/mod.ts";
+import { KeptRouter } from "./router/mod.ts";
 import {
   createBuckets,
   createOrigins,
@@ -23,6 +24,8 @@ export interface AdapterWorldOptions {
   places: readonly string[];
   /** The URL of a fleet's manifest. */
   manifest: string | null;
+  /** The URL or path of the router that the command line asks for. */
+  router: string | null;
   /** Directories below which `file://` URLs may point. */
   fileRoots: readonly string[];
   allowedHosts: readonly string[];
@@ -48,6 +51,7 @@ export interface AdapterWorld extends AsyncDisposable {
   readonly manifest: WatchedObject | undefined;
   readonly disk: DiskCache;
   readonly registry: Registry;
+  readonly router: KeptRouter;
 }
 
 /** Where the hub's files really are: it redirects to them. */
@@ -83,6 +87,7 @@ export async function openAdapterWorld(options: AdapterWorldOptions): Promise<Ad
     manifest,
     disk,
     registry,
+    router: new KeptRouter(join(stateDir, "router"), registry),
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
 }
@@ -90,9 +95,10 @@ export async function openAdapterWorld(options: AdapterWorldOptions): Promise<Ad
 async function openOrigins(
   options: AdapterWorldOptions,
 ): Promise<{ origins: Origins; close: () => void }> {
-  const { hub, env, places, manifest } = options;
+  const { hub, env, places, manifest, router } = options;
   const config = new ObjectStorageConfig({ env, file: await readStorageFile(options) });
-  const named = [...places, ...(manifest === null ? [] : [manifest])];
+  const objects = [manifest, router].filter((place) => place !== null);
+  const named = [...places, ...objects];
   const client = createOriginClient({
     allowedHosts: [
       ...options.allowedHosts,

@@ -4,7 +4,11 @@ import type { EngineStats } from "../engine/core/engine.ts";
 import type { LoraRequests } from "./lora_requests.ts";
 
 export interface AdapterMetricsSources {
-  adapters: { list(): readonly AdapterInfo[]; stats(): AdapterStoreStats };
+  adapters: {
+    list(): readonly AdapterInfo[];
+    get(name: string): AdapterInfo | undefined;
+    stats(): AdapterStoreStats;
+  };
   stats: () => EngineStats;
   /** How many adapters the GPU has room for. */
   maxAdapters: number;

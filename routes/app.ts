@@ -11,6 +11,8 @@ import { healthRoutes } from "./health.ts";
 import { modelRoutes } from "./models.ts";
 import type { AppDeps } from "./ports.ts";
 import { type AppContext, type AppEnv, recordRequests } from "./request_record.ts";
+import { routeRoutes } from "./router/route_routes.ts";
+import { routerRoutes } from "./router/router_routes.ts";
 
 /** The whole HTTP API over its parts. It owns nothing: whoever made the parts closes them. */
 export function createApp(deps: AppDeps): Hono<AppEnv> {
@@ -23,17 +25,23 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
   const guard = createAdminGuard(deps);
   for (const path of ADMIN_PATHS) app.use(path, guard.middleware);
   app.use("/v1/*", requireApiKey(settings.apiKeys));
-  for (const routes of [healthRoutes, modelRoutes, adapterRoutes, vllmRoutes]) {
-    app.route("/", routes(deps));
-  }
+  for (const routes of PLAIN_ROUTES) app.route("/", routes(deps));
   for (const routes of [chatRoutes, completionRoutes]) app.route("/", routes(deps, guard));
   app.notFound((c) => answerError(c, noRoute(app, c)));
   app.onError((error, c) => answerError(c, error));
   return app;
 }
 
-/** What changes adapters, or shows where they come from. `/*` covers the path above it too. */
-const ADMIN_PATHS = ["/v1/adapters/*", "/v1/load_lora_adapter", "/v1/unload_lora_adapter"];
+const PLAIN_ROUTES = [
+  ...[healthRoutes, modelRoutes, adapterRoutes, vllmRoutes],
+  ...[routeRoutes, routerRoutes],
+];
+
+/** What changes adapters or the router, or shows where they come from. `/*` covers the path above it too. */
+const ADMIN_PATHS = [
+  ...["/v1/adapters/*", "/v1/load_lora_adapter", "/v1/unload_lora_adapter"],
+  "/v1/router",
+];
 
 /** Every error answer of the server is made here. */
 function answerError(c: AppContext, error: unknown): Response {

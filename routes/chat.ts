@@ -3,10 +3,12 @@ import type { AdminGuard } from "./admin_guard.ts";
 import { ChatShape } from "./chat_shape.ts";
 import { ApiError } from "./errors.ts";
 import { readJsonObject } from "./body.ts";
+import { routerText } from "../engine/mod.ts";
 import { answerBudget, encodePrompt } from "./generation/admission.ts";
 import { resolveMixture } from "./generation/mixture.ts";
 import { newId, sharedPlan } from "./generation/plan.ts";
 import { respond } from "./generation/respond.ts";
+import { resolveRouting } from "./generation/routing.ts";
 import type { AppDeps } from "./ports.ts";
 import type { AppEnv } from "./request_record.ts";
 import { type ChatBody, chatMessages, chatSchema } from "./schema/chat.ts";
@@ -30,6 +32,7 @@ export function chatRoutes(deps: AppDeps, guard: AdminGuard): Hono<AppEnv> {
     const wanted = resolveMixture(body, deps, {
       requireUrls: () => guard.requireRequestUrls(c),
     });
+    const routing = resolveRouting(body, deps);
     const id = newId("chatcmpl");
     const shared = sharedPlan(body, { logprobs: logprobCount(body), info: engine.info });
     const limits = { maxModelLen: engine.info.maxModelLen, param: "messages" };
@@ -39,7 +42,17 @@ export function chatRoutes(deps: AppDeps, guard: AdminGuard): Hono<AppEnv> {
     return await respond(c, deps, {
       fields: body,
       wanted,
-      plan: { ...shared, id, prompts: [prompt], maxTokens: [budget], continuation: false },
+      plan: {
+        ...shared,
+        id,
+        prompts: [prompt],
+        maxTokens: [budget],
+        continuation: false,
+        routing: routing === null ? undefined : {
+          options: routing.options,
+          texts: [tokenizer.encodeTail(routerText(messages), routing.router.maxTokens)],
+        },
+      },
       shape: new ChatShape({ id, body, ignored, deps }),
     });
   });

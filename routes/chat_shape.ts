@@ -2,6 +2,7 @@ import type { ShownToken } from "./generation/choice.ts";
 import { chatLogprobs } from "./generation/logprobs.ts";
 import type { RunEvent, RunSummary } from "./generation/run.ts";
 import {
+  chunkExtension,
   type ResponseShape,
   usageOf,
   weftExtension,
@@ -37,7 +38,8 @@ export class ChatShape implements ResponseShape {
     }
     if (event.kind === "text") {
       const { text, tokens } = event;
-      return [this.#chunk(index, { delta: { content: text }, tokens })];
+      const chunk = this.#chunk(index, { delta: { content: text }, tokens });
+      return [{ ...chunk, ...chunkExtension(event) }];
     }
     const { reason, summary } = event;
     const last = this.#chunk(index, { delta: {}, reason });

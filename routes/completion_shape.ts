@@ -2,6 +2,7 @@ import type { ShownToken } from "./generation/choice.ts";
 import { completionLogprobs } from "./generation/logprobs.ts";
 import type { RunEvent, RunSummary } from "./generation/run.ts";
 import {
+  chunkExtension,
   type ResponseShape,
   type Usage,
   usageOf,
@@ -45,7 +46,8 @@ export class CompletionShape implements ResponseShape {
       return echo === "" ? [] : [this.#chunk({ index, text: echo })];
     }
     if (event.kind === "text") {
-      return [this.#chunk({ index, text: event.text, tokens: event.tokens })];
+      const chunk = this.#chunk({ index, text: event.text, tokens: event.tokens });
+      return [{ ...chunk, ...chunkExtension(event) }];
     }
     const { reason, summary } = event;
     const last = this.#chunk({ index, text: "", reason });

@@ -6,6 +6,7 @@ import { answerBudget, encodePrompt } from "./generation/admission.ts";
 import { resolveMixture } from "./generation/mixture.ts";
 import { newId, sharedPlan } from "./generation/plan.ts";
 import { respond } from "./generation/respond.ts";
+import { resolveRouting } from "./generation/routing.ts";
 import { CompletionShape } from "./completion_shape.ts";
 import { requireToken } from "./generation/sampling.ts";
 import { DEFAULT_COMPLETION_TOKENS, MAX_CHOICES } from "./limits.ts";
@@ -28,6 +29,7 @@ export function completionRoutes(deps: AppDeps, guard: AdminGuard): Hono<AppEnv>
     const wanted = resolveMixture(body, deps, {
       requireUrls: () => guard.requireRequestUrls(c),
     });
+    const routing = resolveRouting(body, deps);
     const id = newId("cmpl");
     const shared = sharedPlan(body, { logprobs: body.logprobs ?? null, info });
     const prompts = await encodePrompts(body, deps);
@@ -55,6 +57,10 @@ export function completionRoutes(deps: AppDeps, guard: AdminGuard): Hono<AppEnv>
         prompts: prompts.map(({ tokens }) => tokens),
         maxTokens,
         continuation: true,
+        routing: routing === null ? undefined : {
+          options: routing.options,
+          texts: prompts.map(({ tail }) => tail(routing.router.maxTokens)),
+        },
       },
       shape: new CompletionShape({ id, body, ignored, deps, echo }),
     });
@@ -77,6 +83,8 @@ interface EncodedPrompt {
   param: string;
   /** The prompt as text, for `echo`. */
   text: () => string;
+  /** Its end, as the router sees it. */
+  tail: (maxTokens: number) => Uint32Array;
 }
 
 async function encodePrompts(
@@ -92,13 +100,16 @@ async function encodePrompts(
     if (typeof prompt === "string") {
       const encode = (options: { maxTokens: number }) => tokenizer.encode(prompt, options);
       const tokens = await encodePrompt(encode, { maxModelLen, param });
-      encoded.push({ tokens, param, text: () => prompt });
+      const tail = (most: number) => tokenizer.encodeTail(prompt, most);
+      encoded.push({ tokens, param, text: () => prompt, tail });
     } else {
       prompt.forEach((token, i) => requireToken(token, { vocabSize, param: `${param}[${i}]` }));
       encoded.push({
         tokens: Uint32Array.from(prompt),
         param,
         text: () => tokenizer.decode(prompt),
+        tail: (most) =>
+          Uint32Array.from(prompt.filter((token) => !tokenizer.isSpecial(token)).slice(-most)),
       });
     }
   }

@@ -1,4 +1,5 @@
 import { Hono } from "hono";
+import type { SeatedRouter } from "../adapters/mod.ts";
 import type { AppDeps } from "./ports.ts";
 import type { AppEnv } from "./request_record.ts";
 
@@ -7,7 +8,7 @@ import type { AppEnv } from "./request_record.ts";
  * here), `/health` (the same, with the numbers), `/metrics` (Prometheus).
  */
 export function healthRoutes(deps: AppDeps): Hono<AppEnv> {
-  const { engine, lifecycle, metrics, settings } = deps;
+  const { engine, lifecycle, metrics, settings, seat } = deps;
   const status = () => lifecycle.state === "ready" ? 200 : 503;
   return new Hono<AppEnv>()
     .get("/live", (c) => c.json({ status: "live" }))
@@ -19,6 +20,7 @@ export function healthRoutes(deps: AppDeps): Hono<AppEnv> {
         model: settings.modelName,
         device,
         dtype,
+        router: routerOf(seat.present),
         limits: {
           max_model_len: maxModelLen,
           max_batch: maxBatch,
@@ -33,4 +35,10 @@ export function healthRoutes(deps: AppDeps): Hono<AppEnv> {
       const { contentType, body } = await metrics.render();
       return c.body(body, 200, { "content-type": contentType });
     });
+}
+
+function routerOf(present: SeatedRouter | null): object | null {
+  if (present === null) return null;
+  const { generation, version, labels, prototypes } = present.info;
+  return { generation, version, classes: labels.length, prototypes: prototypes.length };
 }

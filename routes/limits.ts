@@ -21,3 +21,6 @@ export const MAX_URL_LENGTH = 8192;
 export const MAX_BODY_BYTES = 4 * 1024 * 1024;
 /** A client that takes nothing of its stream for so long has gone, in milliseconds. */
 export const MAX_STALL_MS = 5 * 60_000;
+/** A text for `/v1/route`: its sentences, and its characters in UTF-16 units. */
+export const MAX_ROUTED_SENTENCES = 256;
+export const MAX_ROUTED_CHARACTERS = 262_144;

@@ -3,6 +3,9 @@ import type { EngineStats } from "../engine/core/engine.ts";
 import { type AdapterMetricsSources, registerAdapterMetrics } from "./adapter_metrics.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import { type LoraRequest, LoraRequests } from "./lora_requests.ts";
+import { registerRoutingMetrics, type RoutingMetrics } from "./routing_metrics.ts";
+
+export type { RoutingMetrics };
 
 /** From a millisecond to a few minutes: a GPU's token and a software driver's long prompt. */
 const LATENCY_BUCKETS = [
@@ -11,7 +14,7 @@ const LATENCY_BUCKETS = [
 ];
 
 /** What the routes count; the engine's own numbers are read when the page is. */
-export interface ServerMetrics {
+export interface ServerMetrics extends RoutingMetrics {
   request(labels: { endpoint: string; status: number; seconds: number }): void;
   /** Counted when a generation ends, however it ends. */
   tokens(counts: { prompt: number; cached: number; generated: number }): void;
@@ -68,11 +71,14 @@ export function createMetrics(sources: MetricsSources): ServerMetrics {
   const loraRequests = new LoraRequests();
   registerAdapterMetrics(registry, { ...sources, loraRequests });
 
+  const routing = registerRoutingMetrics(registry, sources);
+
   function counter(name: string, help: string): Counter {
     return new Counter({ name, help, registers });
   }
 
   return {
+    ...routing,
     request({ endpoint, status, seconds }) {
       requests.inc({ endpoint, status: String(status) });
       duration.observe({ endpoint }, seconds);

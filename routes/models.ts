@@ -17,9 +17,9 @@ interface ModelCard {
   max_model_len: number;
 }
 
-/** `/v1/models`, the base first, and `/v1/models/{id}`. */
+/** `/v1/models`, the base first, then the router as "auto" where there is one; and `/v1/models/{id}`. */
 export function modelRoutes(deps: AppDeps): Hono<AppEnv> {
-  const { adapters, settings, engine, clock } = deps;
+  const { adapters, settings, engine, seat, clock } = deps;
   const startedAt = clock.epochSeconds();
   const card = (rest: Pick<ModelCard, "id" | "root" | "parent">): ModelCard => ({
     object: "model",
@@ -38,7 +38,9 @@ export function modelRoutes(deps: AppDeps): Hono<AppEnv> {
     const children = adapters.list().map(({ name, url }) =>
       card({ id: name, root: url, parent: settings.modelName })
     );
-    return [base, ...children];
+    const { present } = seat;
+    if (present === null) return [base, ...children];
+    return [base, card({ id: "auto", root: present.url, parent: settings.modelName }), ...children];
   }
 
   return new Hono<AppEnv>()

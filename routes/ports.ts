@@ -2,7 +2,14 @@
  * What the routes need from the rest of the server, declared as narrowly as they use it. `main.ts`
  * passes the real parts; tests pass fakes.
  */
-import type { AdapterInfo, AdapterLease, AdapterStoreStats, PutOptions } from "../adapters/mod.ts";
+import type {
+  AdapterInfo,
+  AdapterLease,
+  AdapterStoreStats,
+  ClassBinding,
+  PutOptions,
+  RouterSeat,
+} from "../adapters/mod.ts";
 import type { Engine } from "../engine/core/engine.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { Logger } from "./logger.ts";
@@ -33,6 +40,9 @@ export interface TextTokenizer {
     messages: readonly ChatMessage[],
     options: { maxTokens: number },
   ): Promise<Uint32Array>;
+  /** The last `maxTokens` tokens of a text as a router sees it, none special. */
+  encodeTail(text: string, maxTokens: number): Uint32Array;
+  isSpecial(token: number): boolean;
   decode(tokens: readonly number[]): string;
   /** `continuation`: the tokens follow other text, so a leading space is theirs to keep. */
   detokenizer(options?: { continuation?: boolean }): Detokenizer;
@@ -99,6 +109,10 @@ export interface AppDeps {
   engine: Engine;
   tokenizer: TextTokenizer;
   adapters: AdapterCatalog;
+  /** Which router is in place, and how that changes. */
+  seat: Pick<RouterSeat, "present" | "swap" | "remove">;
+  /** How the router can come to choose each adapter. */
+  classes: Pick<ClassBinding, "routingOf" | "settled">;
   settings: RouteSettings;
   lifecycle: Lifecycle;
   metrics: ServerMetrics;

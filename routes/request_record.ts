@@ -113,6 +113,8 @@ const ENDPOINTS: ReadonlySet<string> = new Set([
   "/v1/adapters/refresh",
   "/v1/load_lora_adapter",
   "/v1/unload_lora_adapter",
+  "/v1/route",
+  "/v1/router",
 ]);
 
 /** A metrics label from a bounded set, whatever paths clients make up. */

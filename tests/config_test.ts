@@ -14,6 +14,7 @@ Deno.test("the defaults serve the demo pack on 127.0.0.1:8000", () => {
     model: "models/demo",
     servedModelName: "demo",
     adapters: ["models/demo/adapters"],
+    router: null,
     adapterManifest: null,
     adapterRefreshSeconds: 60,
     adapterDiskBytes: 10 * 2 ** 30,

@@ -22,6 +22,8 @@ export class AdapterEntry {
   place: string | null = null;
   /** What the operator wants; `pin` is what holds it. */
   isPinned = false;
+  /** Prompts by which a router knows what the adapter is for. */
+  examples: readonly string[] | null = null;
   /** The latest good content, wherever it is. */
   content: Content | null = null;
   failure: Failure | null = null;

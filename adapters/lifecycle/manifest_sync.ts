@@ -65,11 +65,12 @@ export class ManifestSync {
     const entry = new AdapterEntry(adapter.name, this.#targetOf(adapter));
     entry.owner = "manifest";
     entry.isPinned = adapter.pinned ?? false;
+    entry.examples = adapter.examples;
     return entry;
   }
 
   #changeOf(entry: AdapterEntry, adapter: NamedManifestAdapter): NameChange {
-    const change: NameChange = { owner: "manifest" };
+    const change: NameChange = { owner: "manifest", examples: adapter.examples };
     if (adapter.pinned !== null) change.isPinned = adapter.pinned;
     const { url, requiredSha256 } = entry.target;
     if (url === adapter.url && requiredSha256 === adapter.sha256) return change;

@@ -7,8 +7,11 @@ import type { Tiers } from "./tiers.ts";
 
 /** What may change of a name; what is left out stays. */
 export type NameChange = Partial<
-  Pick<AdapterEntry, "target" | "owner" | "place" | "isPinned" | "content">
+  Pick<AdapterEntry, "target" | "owner" | "place" | "isPinned" | "examples" | "content">
 >;
+
+/** Told of every change, once it is true. `removed`: names went. */
+export type NamesListener = (kind: "changed" | "removed") => void;
 
 /**
  * The names and what they stand for. Each change is in the registry before it is true here, and both happen in
@@ -20,6 +23,7 @@ export class Names {
   readonly #tombstones = new Map<string, string>();
   readonly #tiers: Tiers;
   readonly #registry?: NameRegistry;
+  readonly #listeners = new Set<NamesListener>();
 
   constructor(tiers: Tiers, registry?: NameRegistry) {
     this.#tiers = tiers;
@@ -39,6 +43,19 @@ export class Names {
     return [...this.#entries.values()];
   }
 
+  /** Until the returned function is called. */
+  watch(listener: NamesListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Names with examples that stand for something. */
+  *withExamples(): Generator<string> {
+    for (const { name, examples, isCommitted } of this.#entries.values()) {
+      if (examples !== null && isCommitted) yield name;
+    }
+  }
+
   /** The catalogue that lists a deleted name. */
   deletedFrom(name: string): string | null {
     return this.#tombstones.get(name) ?? null;
@@ -56,6 +73,7 @@ export class Names {
       this.#tombstones.delete(entry.name);
       this.#entries.set(entry.name, entry);
     }
+    if (entries.length > 0) this.#tell("changed");
   }
 
   /** Moves a name, its target or its pin. Unnamed content changes here alone. */
@@ -63,6 +81,7 @@ export class Names {
     entry.gone.throwIfAborted();
     if (entry.isNamed) this.#write((registry) => registry.put(rowOf(entry, change)));
     this.#apply(entry, change);
+    this.#tell("changed");
   }
 
   /** The same for many at once. */
@@ -71,6 +90,7 @@ export class Names {
       registry.putAll(changes.map(({ entry, change }) => rowOf(entry, change)))
     );
     for (const { entry, change } of changes) this.#apply(entry, change);
+    if (changes.length > 0) this.#tell("changed");
   }
 
   /** Takes a name away at once; `beforeGone` may say more to who waits for it. Leases keep its content; without any it leaves. */
@@ -84,12 +104,14 @@ export class Names {
       this.#tombstones.set(entry.name, place);
     } else this.#forget([entry]);
     this.#end(entry, beforeGone);
+    this.#tell("removed");
   }
 
   /** The same for many that are not listed any more. */
   removeAll(entries: readonly AdapterEntry[]): void {
     this.#forget(entries);
     for (const entry of entries) this.#end(entry);
+    if (entries.length > 0) this.#tell("removed");
   }
 
   /** Takes a row of the registry up again. */
@@ -104,6 +126,7 @@ export class Names {
       owner: row.owner,
       place: row.place,
       isPinned: row.pinned,
+      examples: row.examples,
       content: contentOf(row),
     });
     return entry;
@@ -124,6 +147,10 @@ export class Names {
         reason,
       });
     }
+  }
+
+  #tell(kind: "changed" | "removed"): void {
+    for (const listener of this.#listeners) listener(kind);
   }
 
   /** In the registry; a tombstone there is not the entry's. */
@@ -156,7 +183,10 @@ export class Names {
 }
 
 function rowOf(entry: AdapterEntry, change: NameChange = {}): RegistryRow {
-  const { name, target, owner, place, isPinned, content } = { ...pick(entry), ...change };
+  const { name, target, owner, place, isPinned, examples, content } = {
+    ...pick(entry),
+    ...change,
+  };
   return {
     name,
     url: target.url,
@@ -170,17 +200,18 @@ function rowOf(entry: AdapterEntry, change: NameChange = {}): RegistryRow {
     targetModules: content?.targetModules ?? null,
     pinned: isPinned,
     requiredSha256: target.requiredSha256,
+    examples,
     deleted: false,
   };
 }
 
-function pick({ name, target, owner, place, isPinned, content }: AdapterEntry) {
-  return { name, target, owner, place, isPinned, content };
+function pick({ name, target, owner, place, isPinned, examples, content }: AdapterEntry) {
+  return { name, target, owner, place, isPinned, examples, content };
 }
 
 function tombstoneOf(entry: AdapterEntry): RegistryRow {
   const target: Target = { ...entry.target, requiredSha256: null };
-  const row = rowOf(entry, { target, content: null, isPinned: false });
+  const row = rowOf(entry, { target, content: null, isPinned: false, examples: null });
   return { ...row, deleted: true };
 }
 

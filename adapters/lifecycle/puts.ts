@@ -90,6 +90,9 @@ export class Puts {
     const { target, turn, options, signal } = work;
     const change: NameChange = { target, owner: "api" };
     if (options.pinned !== undefined) change.isPinned = options.pinned;
+    if (options.examples !== undefined) {
+      change.examples = options.examples.length === 0 ? null : [...options.examples];
+    }
     const refuse = () => {
       turn.controller.signal.throwIfAborted();
       refuseOtherGeneration(entry.name, entry, options);

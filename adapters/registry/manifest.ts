@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { messageOf, WeftError } from "../../engine/core/errors.ts";
 import { parseStrictJson } from "../../engine/core/json_strict.ts";
-import { MAX_ADAPTERS } from "../limits.ts";
+import { MAX_ADAPTERS, MAX_EXAMPLE_LENGTH, MAX_EXAMPLES, MIN_EXAMPLES } from "../limits.ts";
 import { ADAPTER_NAME } from "../name.ts";
+import { isStorable } from "./row.ts";
 
 /** What a fleet's shared object says its adapters are: the source of truth for every replica that watches it. */
 export interface Manifest {
@@ -17,6 +18,8 @@ export interface ManifestAdapter {
   sha256: string | null;
   /** Null leaves it to each replica. */
   pinned: boolean | null;
+  /** Prompts by which a router knows what the adapter is for. */
+  examples: readonly string[] | null;
 }
 
 /** At 200 bytes an adapter, 80,000 adapters. */
@@ -36,10 +39,15 @@ const adapterSchema = z.strictObject({
     .refine((url) => /^[\x21-\x7e]+$/.test(url) && URL.canParse(url), "must be an absolute URL"),
   sha256: z.string().regex(/^[0-9a-f]{64}$/i, "must be 64 hexadecimal digits").optional(),
   pinned: z.boolean().optional(),
+  examples: z.array(
+    z.string().max(MAX_EXAMPLE_LENGTH).refine(isStorable, "must be a text without NUL"),
+  )
+    .min(MIN_EXAMPLES).max(MAX_EXAMPLES).optional(),
 });
 
 /**
- * Reads a manifest: `{"version": 1, "adapters": {"name": {"url": "…", "sha256"?: "…", "pinned"?: true}}}`. It is
+ * Reads a manifest: `{"version": 1, "adapters": {"name": {"url": "…", "sha256"?: "…", "pinned"?: true, "examples"?:
+ * ["…"]}}}`. It is
  * taken whole or not at all: a key that isn't known, or that stands twice, refuses it.
  *
  * @throws {WeftError} `invalid_request` that names the field at fault and quotes no value.
@@ -62,12 +70,17 @@ export function parseManifest(bytes: Uint8Array): Manifest {
         } is not a name: 1 to 128 letters, digits, dots, underscores or hyphens`,
       );
     }
-    const { url, sha256, pinned } = check(
+    const { url, sha256, pinned, examples } = check(
       adapterSchema,
       value,
       `adapters[${JSON.stringify(name)}]`,
     );
-    adapters.set(name, { url, sha256: sha256?.toLowerCase() ?? null, pinned: pinned ?? null });
+    adapters.set(name, {
+      url,
+      sha256: sha256?.toLowerCase() ?? null,
+      pinned: pinned ?? null,
+      examples: examples ?? null,
+    });
   }
   return { adapters };
 }

@@ -43,7 +43,12 @@ export function diffManifest(rows: Iterable<RegistryRow>, { adapters }: Manifest
   return diff;
 }
 
-function isAsWanted(row: RegistryRow, { url, sha256, pinned }: ManifestAdapter): boolean {
+function isAsWanted(row: RegistryRow, wanted: ManifestAdapter): boolean {
+  const { url, sha256, pinned, examples } = wanted;
   return row.owner === "manifest" && row.url === url && row.requiredSha256 === sha256 &&
-    (pinned === null || row.pinned === pinned);
+    (pinned === null || row.pinned === pinned) && isSameList(row.examples, examples);
+}
+
+function isSameList(a: readonly string[] | null, b: readonly string[] | null): boolean {
+  return a?.length === b?.length && (a ?? []).every((text, i) => text === b?.[i]);
 }

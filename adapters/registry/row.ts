@@ -22,6 +22,8 @@ export interface RegistryRow {
   pinned: boolean;
   /** The pin that content must meet. */
   requiredSha256: string | null;
+  /** Prompts by which a router knows what the adapter is for. */
+  examples: readonly string[] | null;
   /** A tombstone: the name was deleted, and the next listing must not bring it back. */
   deleted: boolean;
 }
@@ -43,6 +45,7 @@ const rowSchema = z.strictObject({
   targetModules: z.array(text).nullable(),
   pinned: z.boolean(),
   requiredSha256: sha256.nullable(),
+  examples: z.array(text).min(1).nullable(),
   deleted: z.boolean(),
 }) satisfies z.ZodType<RegistryRow>;
 
@@ -60,6 +63,7 @@ export const COLUMNS = [
   "target_modules",
   "pinned",
   "required_sha256",
+  "examples",
   "deleted",
 ] as const;
 
@@ -72,24 +76,26 @@ export function isStorable(value: string): boolean {
 
 /** @throws {WeftError} `internal` for a row that could not be read back: better now than at the next start. */
 export function toRecord(row: RegistryRow): Record<Column, SQLInputValue> {
-  const { targetModules, pinned, requiredSha256, deleted, ...rest } = checkRow(row);
+  const { targetModules, pinned, requiredSha256, examples, deleted, ...rest } = checkRow(row);
   return {
     ...rest,
     target_modules: targetModules && JSON.stringify(targetModules),
     pinned: Number(pinned),
     required_sha256: requiredSha256,
+    examples: examples && JSON.stringify(examples),
     deleted: Number(deleted),
   };
 }
 
 /** @throws {WeftError} `internal` when the record makes no sense; the message names it and its first bad field. */
 export function fromRecord(record: Record<string, SQLOutputValue>): RegistryRow {
-  const { target_modules, pinned, required_sha256, deleted, ...rest } = record;
+  const { target_modules, pinned, required_sha256, examples, deleted, ...rest } = record;
   return checkRow({
     ...rest,
     targetModules: listOf(target_modules),
     pinned: booleanOf(pinned),
     requiredSha256: required_sha256,
+    examples: listOf(examples),
     deleted: booleanOf(deleted),
   });
 }

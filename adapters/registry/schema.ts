@@ -28,6 +28,7 @@ const MIGRATIONS: readonly string[] = [
     key TEXT PRIMARY KEY,
     value TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;`,
+  "ALTER TABLE adapters ADD COLUMN examples TEXT;",
 ];
 
 /** The schema this program writes. */

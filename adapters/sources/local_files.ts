@@ -9,6 +9,31 @@ export function realPathOf(path: string): Promise<string> {
   return reach(path, (path) => realpath(path));
 }
 
+/**
+ * Before anything is looked at, so that no one learns what exists elsewhere. Without roots, anything goes.
+ *
+ * @throws {WeftError} `path_not_allowed` when a path isn't below a root.
+ */
+export function refuseOutside(path: string, roots?: readonly string[]): void {
+  if (roots && !roots.some((root) => isWithin(path, root))) throw refusePath();
+}
+
+/** A path's real one. @throws {WeftError} `path_not_allowed` when a link leads out of the roots. */
+export async function realPathWithin(path: string, roots?: readonly string[]): Promise<string> {
+  const real = await realPathOf(path);
+  if (!roots) return real;
+  const realRoots = await Promise.all(roots.map(realPathOf));
+  if (realRoots.some((root) => isWithin(real, root))) return real;
+  throw refusePath();
+}
+
+function refusePath(): WeftError {
+  return adapterError(
+    "path_not_allowed",
+    "its path is not below a directory that --adapter-root names",
+  );
+}
+
 /** Changes whenever the file is written or replaced. Only a regular file has one: opening a pipe would hang. */
 export async function identify(path: string): Promise<string> {
   const found = await reach(path, (path) => stat(path, { bigint: true }));

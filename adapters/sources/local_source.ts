@@ -13,7 +13,14 @@ import {
 import { adapterError } from "../reasons.ts";
 import { type AdapterForm, formOf } from "./adapter_url.ts";
 import { bundlePath, clearStaging, readStaged, refusePickle } from "./fetcher.ts";
-import { exists, identify, isDirectory, isWithin, readWhole, realPathOf } from "./local_files.ts";
+import {
+  exists,
+  identify,
+  isDirectory,
+  readWhole,
+  realPathWithin,
+  refuseOutside,
+} from "./local_files.ts";
 import { READ_ATTEMPTS } from "./remote_source.ts";
 
 export interface LocalSourceOptions {
@@ -38,15 +45,14 @@ export class LocalSource implements AdapterSource {
     this.location = path;
     this.#maxBytes = maxBytes;
     this.#roots = roots;
-    // Before anything is looked at, so that no one learns what exists elsewhere.
-    if (roots && !roots.some((root) => isWithin(path, root))) throw refusePath();
+    refuseOutside(path, roots);
   }
 
   /** The files may be replaced while they are read: then they are read again. */
   async read({ unless, staging, signal }: ReadOptions): Promise<AdapterContent | null> {
     for (let attempt = 0; attempt < READ_ATTEMPTS; attempt++) {
       signal.throwIfAborted();
-      const path = await this.#real(this.location);
+      const path = await realPathWithin(this.location, this.#roots);
       const form = await isDirectory(path) ? "directory" : formOf(this.location);
       const version = await this.#versionOf(path, form);
       if (version === unless) return null;
@@ -97,22 +103,6 @@ export class LocalSource implements AdapterSource {
 
   #fileIn(directory: string, name: string): Promise<string> {
     const path = join(directory, name);
-    return this.#roots ? this.#real(path) : Promise.resolve(path);
+    return this.#roots ? realPathWithin(path, this.#roots) : Promise.resolve(path);
   }
-
-  /** @throws {WeftError} `path_not_allowed` when a link leads out of the roots. */
-  async #real(path: string): Promise<string> {
-    const real = await realPathOf(path);
-    if (!this.#roots) return real;
-    const roots = await Promise.all(this.#roots.map(realPathOf));
-    if (roots.some((root) => isWithin(real, root))) return real;
-    throw refusePath();
-  }
-}
-
-function refusePath(): WeftError {
-  return adapterError(
-    "path_not_allowed",
-    "its path is not below a directory that --adapter-root names",
-  );
 }

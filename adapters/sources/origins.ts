@@ -116,12 +116,15 @@ export function createOrigins(options: OriginsOptions): Origins {
       });
     },
 
-    object(text: string): WatchedObject {
+    object(text: string, { maxBytes, isGuarded = false } = {}): WatchedObject {
       const place = parsePlace(text);
-      if (place.kind === "local") return watchedFile(place.path);
+      if (place.kind === "local") {
+        const isFree = !isGuarded || isTrusted(place.path);
+        return watchedFile(place.path, { maxBytes, roots: isFree ? undefined : roots });
+      }
       const { store, key } = open(place);
       const object = { ...objectAt(store, key), location: redact(place.url) };
-      return watchedObject(object, { downloader, totalMs });
+      return watchedObject(object, { downloader, totalMs, maxBytes });
     },
   };
 }

@@ -1,14 +1,20 @@
 import { type Downloadable, type Downloader, MemorySink, withDeadline } from "../download/mod.ts";
 import type { WatchedObject } from "../origin.ts";
-import { identify, readWhole, realPathOf } from "./local_files.ts";
+import { identify, readWhole, realPathWithin, refuseOutside } from "./local_files.ts";
 
 /** Whoever reads one again and again holds it in memory. */
 const MAX_BYTES = 16 << 20;
 
+export interface WatchedObjectOptions {
+  downloader: Downloader;
+  totalMs: number;
+  maxBytes?: number;
+}
+
 /** An object of a store; its version is its ETag, or the sha256 of its content. */
 export function watchedObject(
   object: Downloadable,
-  { downloader, totalMs }: { downloader: Downloader; totalMs: number },
+  { downloader, totalMs, maxBytes = MAX_BYTES }: WatchedObjectOptions,
 ): WatchedObject {
   const { location } = object;
   return {
@@ -17,7 +23,6 @@ export function watchedObject(
       return withDeadline(async (signal) => {
         const into = new MemorySink();
         const etag = unless?.startsWith("sha256:") ? undefined : unless;
-        const maxBytes = MAX_BYTES;
         const got = await downloader.download(object, { into, maxBytes, unless: etag, signal });
         if (got === null) return null;
         const { bytes } = into;
@@ -28,15 +33,23 @@ export function watchedObject(
   };
 }
 
-/** A file on this machine. */
-export function watchedFile(path: string): WatchedObject {
+/**
+ * A file on this machine; with `roots`, one that must really lie below one of them.
+ *
+ * @throws {WeftError} `path_not_allowed`; so does reading it where a link leads out.
+ */
+export function watchedFile(
+  path: string,
+  { maxBytes = MAX_BYTES, roots }: { maxBytes?: number; roots?: readonly string[] } = {},
+): WatchedObject {
+  refuseOutside(path, roots);
   return {
     location: path,
     async read({ unless, signal }) {
       signal.throwIfAborted();
-      const real = await realPathOf(path);
+      const real = await realPathWithin(path, roots);
       const version = await identify(real);
-      return version === unless ? null : { version, bytes: await readWhole(real, MAX_BYTES) };
+      return version === unless ? null : { version, bytes: await readWhole(real, maxBytes) };
     },
   };
 }

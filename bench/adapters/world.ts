@@ -12,6 +12,7 @@ export function openBenchWorld(
     diskBytes: GIB,
     places: [],
     manifest: null,
+    router: null,
     fileRoots: [],
     allowedHosts,
     allowedNetworks: [],

@@ -8,16 +8,18 @@ import { putSchema } from "../schema/adapters.ts";
 import { parseBody } from "../schema/parse.ts";
 import { adminError } from "./admin_errors.ts";
 import { logAdminAction } from "./admin_log.ts";
+import { exampleTexts } from "./examples.ts";
 import { listFilter, requireAdapter, requireFreeName, requireName } from "./names.ts";
-import { showAdapter } from "./shown_adapter.ts";
+import { showAdapter, type ShownAdapter } from "./shown_adapter.ts";
 import { startTask } from "./task.ts";
 
 /** `/v1/adapters`: what there is, where it stands, and how to change it. The caller guards these paths. */
 export function adapterRoutes(deps: AppDeps): Hono<AppEnv> {
   const { adapters, lifecycle } = deps;
+  const show = showIn(deps);
   return new Hono<AppEnv>()
     .get("/v1/adapters", (c) => {
-      const data = adapters.list().filter(listFilter(c.req.query())).map(showAdapter);
+      const data = adapters.list().filter(listFilter(c.req.query())).map(show);
       return c.json({ object: "list", data });
     })
     .post("/v1/adapters/refresh", async (c) => {
@@ -26,10 +28,10 @@ export function adapterRoutes(deps: AppDeps): Hono<AppEnv> {
         client: c.req.raw.signal,
       });
       logAdminAction(c, deps, { action: "refresh_all" });
-      return c.json({ object: "list", data: adapters.list().map(showAdapter) });
+      return c.json({ object: "list", data: adapters.list().map(show) });
     })
     .get("/v1/adapters/:name", (c) => {
-      return c.json(showAdapter(requireAdapter(adapters, c.req.param("name"))));
+      return c.json(show(requireAdapter(adapters, c.req.param("name"))));
     })
     .put("/v1/adapters/:name", (c) => putAdapter(c, c.req.param("name"), deps))
     .delete("/v1/adapters/:name", (c) => {
@@ -43,13 +45,13 @@ export function adapterRoutes(deps: AppDeps): Hono<AppEnv> {
       const name = requireName(c.req.param("name"));
       const info = await adapters.pin(name);
       logAdminAction(c, deps, { action: "pin", name, info });
-      return c.json(showAdapter(info));
+      return c.json(show(info));
     })
     .post("/v1/adapters/:name/unpin", (c) => {
       const name = requireName(c.req.param("name"));
       const info = adapters.unpin(name);
       logAdminAction(c, deps, { action: "unpin", name, info });
-      return c.json(showAdapter(info));
+      return c.json(show(info));
     })
     .post("/v1/adapters/:name/refresh", async (c) => {
       const name = requireName(c.req.param("name"));
@@ -58,11 +60,15 @@ export function adapterRoutes(deps: AppDeps): Hono<AppEnv> {
         client: c.req.raw.signal,
       });
       logAdminAction(c, deps, { action: "refresh", name, info });
-      return c.json(showAdapter(info));
+      return c.json(show(info));
     })
     .onError((error) => {
       throw adminError(error);
     });
+}
+
+function showIn({ classes }: AppDeps): (info: AdapterInfo) => ShownAdapter {
+  return (info) => showAdapter(info, classes.routingOf(info.name));
 }
 
 /**
@@ -70,7 +76,8 @@ export function adapterRoutes(deps: AppDeps): Hono<AppEnv> {
  * takes its order back. Without, the order stands and `GET` tells what becomes of it.
  */
 async function putAdapter(c: AppContext, name: string, deps: AppDeps): Promise<Response> {
-  const { adapters, lifecycle, settings } = deps;
+  const { adapters, classes, lifecycle, settings } = deps;
+  const show = showIn(deps);
   requireFreeName(name, { settings });
   const raw = await readJsonObject(c.req.raw, { maxBytes: settings.maxBodyBytes });
   const body = parseBody(putSchema, raw);
@@ -79,6 +86,7 @@ async function putAdapter(c: AppContext, name: string, deps: AppDeps): Promise<R
     sha256: body.sha256 ?? undefined,
     expectedGeneration: body.expected_generation,
     pinned: body.pinned ?? undefined,
+    examples: exampleTexts(body),
   };
   const isNew = adapters.get(name) === undefined;
   const done = startTask(
@@ -88,11 +96,13 @@ async function putAdapter(c: AppContext, name: string, deps: AppDeps): Promise<R
   c.header("location", `/v1/adapters/${name}`);
   if (!body.wait) {
     finishLater(c, name, { done, deps });
-    return c.json(showAdapter(requireAdapter(adapters, name)), 202);
+    return c.json(show(requireAdapter(adapters, name)), 202);
   }
   const info = await done;
   logAdminAction(c, deps, { action: "put", name, info });
-  return c.json(showAdapter(info), isNew ? 201 : 200);
+  // So that the answer says whether it can be routed to.
+  await classes.settled();
+  return c.json(show(info), isNew ? 201 : 200);
 }
 
 /** Nobody waits for the end of an order without `wait`, but the log has it. */

@@ -3,10 +3,18 @@ import type { AppDeps } from "../ports.ts";
 import { type AppContext, peerOf } from "../request_record.ts";
 
 export interface AdminAction {
-  action: "put" | "delete" | "pin" | "unpin" | "refresh" | "refresh_all";
+  action:
+    | "put"
+    | "delete"
+    | "pin"
+    | "unpin"
+    | "refresh"
+    | "refresh_all"
+    | "put_router"
+    | "delete_router";
   name?: string;
   /** As it stands after the action. */
-  info?: AdapterInfo;
+  info?: Pick<AdapterInfo, "generation" | "url">;
 }
 
 /** One line for what an admin has done: who, and what. Of a URL, only the part that is not secret. */

@@ -1,5 +1,6 @@
 import { WeftError } from "../../engine/core/errors.ts";
 import type { GeneratedToken, Timings, TokenEvent } from "../../engine/core/generation.ts";
+import type { RoutedSentence } from "../../engine/core/routing.ts";
 import type { Detokenizer } from "../ports.ts";
 import { StopMatcher } from "../../engine/mod.ts";
 
@@ -9,10 +10,19 @@ export interface ShownToken extends GeneratedToken {
   start: number;
 }
 
+export interface TextEvent {
+  kind: "text";
+  index: number;
+  text: string;
+  tokens: ShownToken[];
+  /** The sentences that were routed since the text before. */
+  sentences: RoutedSentence[];
+}
+
 /** One answer's progress, as text. */
 export type ChoiceEvent =
   | { kind: "started"; index: number; cachedTokens: number }
-  | { kind: "text"; index: number; text: string; tokens: ShownToken[] }
+  | TextEvent
   | {
     kind: "finished";
     index: number;
@@ -29,6 +39,7 @@ export interface ChoiceOptions {
   abort: () => void;
   /** Called as tokens arrive, with how many up to and including the one that ended the answer. */
   onTokens: (count: number) => void;
+  onRouted: (sentence: RoutedSentence) => void;
 }
 
 /**
@@ -39,23 +50,35 @@ export async function* decodeChoice(
   events: AsyncIterable<TokenEvent>,
   options: ChoiceOptions,
 ): AsyncGenerator<ChoiceEvent, void> {
-  const { index, onTokens, abort } = options;
+  const { index, onTokens, onRouted, abort } = options;
   const decoder = new ChoiceDecoder(options);
+  let routed: RoutedSentence[] = [];
+
+  function* shownText({ text, tokens }: Shown): Generator<TextEvent, void> {
+    if (text === "" && tokens.length === 0) return;
+    const sentences = routed;
+    routed = [];
+    yield { kind: "text", index, text, tokens, sentences };
+  }
+
   for await (const event of events) {
     if (event.kind === "started") {
       yield { kind: "started", index, cachedTokens: event.cachedTokens };
+    } else if (event.kind === "routed") {
+      if (decoder.stopped) continue;
+      onRouted(event.sentence);
+      routed.push(event.sentence);
     } else if (event.kind === "tokens") {
       if (decoder.stopped) continue;
       const shown = decoder.push(event.tokens);
       onTokens(decoder.takeCount());
-      if (shown.text !== "" || shown.tokens.length > 0) yield { kind: "text", index, ...shown };
+      yield* shownText(shown);
       if (decoder.stopped) abort();
     } else {
       if (event.reason === "abort" && !decoder.stopped) {
         throw new WeftError("unavailable", "The engine ended this answer before it was complete");
       }
-      const rest = decoder.end();
-      if (rest.text !== "" || rest.tokens.length > 0) yield { kind: "text", index, ...rest };
+      yield* shownText(decoder.end());
       yield {
         kind: "finished",
         index,

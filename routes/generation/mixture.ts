@@ -6,6 +6,7 @@ import { ApiError } from "../errors.ts";
 import { unknownModel } from "../models.ts";
 import type { AppDeps } from "../ports.ts";
 import type { GenerationFields } from "../schema/common.ts";
+import { isAuto } from "./routing.ts";
 
 /** An adapter of a mixture, as the answer's `weft.adapters` names it. */
 export interface AppliedAdapter {
@@ -100,8 +101,8 @@ export interface ResolveOptions {
 }
 
 /**
- * Resolves `model` and `lora`: the base, one adapter by name, or a weighted mixture over the base.
- * Throws `not_found`, `forbidden` for a URL, or `not_implemented` for "auto".
+ * Resolves `model` and `lora`: the base, one adapter by name, or a weighted mixture over the base. None for
+ * "auto", whose adapters the router chooses. Throws `not_found`, or `forbidden` for a URL.
  */
 export function resolveMixture(
   { model, lora }: Pick<GenerationFields, "model" | "lora">,
@@ -109,6 +110,7 @@ export function resolveMixture(
   { requireUrls }: ResolveOptions,
 ): WantedAdapter[] {
   const mixture = lora ?? [];
+  if (isAuto(model, settings)) return [];
   if (model === settings.modelName) {
     if (mixture.some(({ url }) => url !== undefined)) requireUrls();
     return mixture.map(({ id, url, scale }, i): WantedAdapter => {
@@ -120,17 +122,7 @@ export function resolveMixture(
       return { kind: "name", id: id!, weight: scale, param };
     });
   }
-  if (adapters.get(model) === undefined) {
-    if (model === "auto") {
-      throw new ApiError(
-        "not_implemented",
-        'The model "auto" needs a router, and this server has none; name the base, an adapter, ' +
-          "or a mixture with `lora`",
-        { param: "model" },
-      );
-    }
-    throw unknownModel(model, "model");
-  }
+  if (adapters.get(model) === undefined) throw unknownModel(model, "model");
   if (mixture.length > 0) {
     throw new ApiError(
       "invalid_request",

@@ -1,10 +1,12 @@
 import type { SamplingParams, Timings } from "../../engine/core/generation.ts";
+import type { RoutedSentence, RoutingOptions } from "../../engine/core/routing.ts";
 import type { AppDeps } from "../ports.ts";
 import type { RequestRecord } from "../request_record.ts";
 import { type ChoiceEvent, decodeChoice } from "./choice.ts";
 import { merge } from "./merge.ts";
 import type { AppliedAdapter, PinnedMixture } from "./mixture.ts";
 import { choiceSeed } from "./sampling.ts";
+import { type ShownSentence, showSentence } from "./sentences.ts";
 
 /** A checked request: what to generate for each of its prompts. */
 export interface GenerationPlan {
@@ -20,6 +22,8 @@ export interface GenerationPlan {
   stopTokens: readonly number[];
   /** The answer goes on with the prompt's text instead of standing by itself. */
   continuation: boolean;
+  /** How each prompt is routed, with what the router sees of it; undefined: its adapters are named. */
+  routing?: { options: RoutingOptions; texts: readonly Uint32Array[] };
 }
 
 /** What a whole run used. */
@@ -28,6 +32,8 @@ export interface RunSummary {
   cachedTokens: number;
   completionTokens: number;
   adapters: readonly AppliedAdapter[];
+  /** Of routed answers, by choice and index; null where the adapters were named. */
+  sentences: readonly ShownSentence[] | null;
   /** The longest of the choices' stages, in milliseconds. */
   timings: Timings & { fetch_ms: number };
 }
@@ -79,12 +85,19 @@ export async function* runPlan(
     // Whoever aborted the run knows why it ended; the engine only knows that it did.
     throw options.signal.aborted ? options.signal.reason : error;
   } finally {
-    const { promptTokens, cachedTokens, completionTokens } = tally.summary(pinned);
+    const { promptTokens, cachedTokens, completionTokens, sentences } = tally.summary(pinned);
+    if (sentences !== null) record.adapters = idsOf(sentences);
     record.promptTokens = promptTokens;
     record.cachedTokens = cachedTokens;
     record.completionTokens = completionTokens;
     metrics.tokens({ prompt: promptTokens, cached: cachedTokens, generated: completionTokens });
   }
+}
+
+/** Each adapter once, for the log. */
+function idsOf(sentences: readonly ShownSentence[]): string | undefined {
+  const ids = sentences.flatMap(({ adapters }) => adapters.map(({ id }) => id));
+  return [...new Set(ids)].join(",") || undefined;
 }
 
 interface ChoiceStart {
@@ -98,12 +111,14 @@ interface ChoiceStart {
 function startChoice(plan: GenerationPlan, start: ChoiceStart): AsyncIterable<ChoiceEvent> {
   const { prompt, i, signal, tally, options: { deps: { engine, tokenizer }, pinned } } = start;
   const index = prompt * plan.n + i;
+  const { routing } = plan;
   const stop = new AbortController();
   const events = engine.generate({
     id: `${plan.id}-${index}`,
     promptTokens: plan.prompts[prompt],
     maxTokens: plan.maxTokens[prompt],
     mixture: pinned.mixture,
+    routing: routing && { options: routing.options, text: routing.texts[prompt] },
     sampling: { ...plan.sampling, seed: choiceSeed(plan.sampling.seed, i) },
     stopTokens: plan.stopTokens,
     pauseTokens: plan.stops.length > 0 ? tokenizer.pauseTokensFor(plan.stops) : [],
@@ -115,6 +130,7 @@ function startChoice(plan: GenerationPlan, start: ChoiceStart): AsyncIterable<Ch
     stopTokens: plan.stopTokens,
     abort: () => stop.abort(),
     onTokens: (count) => tally.tokens(index, count),
+    onRouted: (sentence) => tally.routed(index, sentence),
   });
 }
 
@@ -127,6 +143,8 @@ class Tally {
   readonly #cached: number[];
   #completionTokens = 0;
   #sawToken = false;
+  /** By choice. */
+  readonly #sentences: ShownSentence[][] = [];
   #timings: Timings = { queue_ms: 0, upload_ms: 0, prefill_ms: 0, decode_ms: 0 };
 
   constructor(plan: GenerationPlan, options: RunOptions) {
@@ -152,17 +170,24 @@ class Tally {
   }
 
   finished(timings: Timings): void {
-    for (const key of Object.keys(this.#timings) as (keyof Timings)[]) {
-      this.#timings[key] = Math.max(this.#timings[key], timings[key]);
+    for (const [key, ms] of Object.entries(timings) as [keyof Timings, number][]) {
+      this.#timings[key] = Math.max(this.#timings[key] ?? 0, ms);
     }
   }
 
+  routed(index: number, sentence: RoutedSentence): void {
+    this.#options.deps.metrics.routed(sentence);
+    (this.#sentences[index] ??= []).push(showSentence(index, sentence));
+  }
+
   summary(pinned: PinnedMixture): RunSummary {
+    const isRouted = this.#plan.routing !== undefined;
     return {
       promptTokens: this.#plan.prompts.reduce((sum, prompt) => sum + prompt.length, 0),
       cachedTokens: this.#cached.reduce((sum, count) => sum + count, 0),
       completionTokens: this.#completionTokens,
       adapters: pinned.adapters,
+      sentences: isRouted ? this.#sentences.flat() : null,
       timings: { fetch_ms: pinned.fetchMs, ...this.#timings },
     };
   }

@@ -1,6 +1,7 @@
-import type { ShownToken } from "./choice.ts";
+import type { ShownToken, TextEvent } from "./choice.ts";
 import { slowestLevel } from "./mixture.ts";
 import type { RunEvent, RunSummary } from "./run.ts";
+import { showSentence } from "./sentences.ts";
 
 /** A finished choice, collected. */
 export interface WholeChoice {
@@ -35,15 +36,23 @@ export function usageOf(summary: RunSummary): Usage {
   };
 }
 
-/** Weft's own part of an answer: which adapters made it, where they were, how long each stage took. */
+/** Weft's own part of an answer: which adapters made it, or each of its sentences, and how long each stage took. */
 export function weftExtension(summary: RunSummary, ignoredFields: readonly string[]): object {
   const cache = slowestLevel(summary.adapters);
   return {
-    adapters: summary.adapters,
+    ...(summary.sentences === null
+      ? { adapters: summary.adapters }
+      : { sentences: summary.sentences }),
     timings: summary.timings,
     ...(cache === undefined ? {} : { cache }),
     ...(ignoredFields.length > 0 ? { ignored_fields: ignoredFields } : {}),
   };
+}
+
+/** Weft's part of a chunk: the sentences that begin with it. */
+export function chunkExtension({ index, sentences }: TextEvent): object {
+  if (sentences.length === 0) return {};
+  return { weft: { sentences: sentences.map((sentence) => showSentence(index, sentence)) } };
 }
 
 /** A choice's text and tokens as they grow into a whole answer. */

@@ -4,13 +4,15 @@ export interface BannerOptions {
   info: EngineInfo;
   modelName: string;
   adapters: readonly string[];
+  /** Null without one. */
+  router: { version: string; labels: readonly string[] } | null;
   url: string;
   /** Bearer keys are asked for. */
   locked: boolean;
 }
 
 /** What a person sees when the server is ready: what runs, where, and a line to try. */
-export function banner({ info, modelName, adapters, url, locked }: BannerOptions): string {
+export function banner({ info, modelName, adapters, router, url, locked }: BannerOptions): string {
   const { device, dtype, maxModelLen, maxBatch } = info;
   const gpu = device.description || [device.vendor, device.architecture].join(" ").trim() || "?";
   const names = adapters.slice(0, 3).join(", ") + (adapters.length > 3 ? ", …" : "");
@@ -23,12 +25,20 @@ export function banner({ info, modelName, adapters, url, locked }: BannerOptions
     `GPU       ${gpu}${device.isFallback ? " (software driver)" : ""}`,
     `Model     ${modelName}, ${dtype}, context ${maxModelLen}, batch ${maxBatch}`,
     `Adapters  ${adapters.length}${adapters.length > 0 ? `: ${names}` : ""}`,
+    `Router    ${routerLine(router, adapters)}`,
     `Ready at  ${url}`,
     "",
     `Try       curl -N ${url}/v1/chat/completions -H 'content-type: application/json' \\`,
     ...(locked ? ["            -H 'authorization: Bearer <key>' \\"] : []),
     `            -d ${shellQuote(body)}`,
   ].join("\n");
+}
+
+function routerLine(router: BannerOptions["router"], adapters: readonly string[]): string {
+  if (router === null) return "none";
+  const known = new Set(adapters);
+  const on = router.labels.filter((label) => known.has(label)).length;
+  return `version ${router.version}, ${on} of ${router.labels.length} classes with an adapter`;
 }
 
 function shellQuote(text: string): string {

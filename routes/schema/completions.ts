@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { MAX_PROMPTS, MAX_TOP_LOGPROBS } from "../limits.ts";
 import { flag, generationFields, integer, text, tokenId } from "./common.ts";
+import { routingFields } from "./routing.ts";
 
 const PROMPT_MESSAGE = "expected a string, a list of strings, a list of token ids, or a list of " +
   `lists of token ids (at most ${MAX_PROMPTS} prompts, none empty)`;
@@ -17,6 +18,7 @@ const prompt = z.union([
 /** The body of `POST /v1/completions`. */
 export const completionSchema = z.looseObject({
   ...generationFields,
+  ...routingFields,
   prompt,
   echo: flag,
   logprobs: integer(0, MAX_TOP_LOGPROBS),

@@ -42,8 +42,6 @@ const UNSUPPORTED: Readonly<Record<string, Neutral>> = {
   chat_template_kwargs: never,
   add_generation_prompt: equals(true),
   continue_final_message: isFalse,
-  kv_policy: never,
-  routing: never,
 };
 
 /** Throws `unsupported` for the first field that asks for what the server cannot do. */

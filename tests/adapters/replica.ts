@@ -116,13 +116,14 @@ export class Replica {
     }
   }
 
-  #rowOf({ name, url, sha256, pinned }: NamedManifestAdapter): RegistryRow {
+  #rowOf({ name, url, sha256, pinned, examples }: NamedManifestAdapter): RegistryRow {
     const old = this.#registry.rows().find((row) => row.name === name);
     return registryRow({
       name,
       url,
       owner: "manifest",
       requiredSha256: sha256,
+      examples,
       pinned: pinned ?? old?.pinned ?? false,
     });
   }

@@ -69,7 +69,7 @@ const REFUSED: { fields: ChatFields; status: number }[] = [
   { fields: { temperature: 9 }, status: 400 },
   { fields: { model: "nobody" }, status: 404 },
   { fields: { lora: [{ id: "nobody" }] }, status: 404 },
-  { fields: { model: "auto" }, status: 501 },
+  { fields: { model: "auto", lora: [{ id: "x" }] }, status: 400 },
   { fields: { messages: [{ role: "user", content: "word ".repeat(9000) }] }, status: 400 },
   { fields: { tools: [{ type: "function", function: { name: "f" } }] }, status: 422 },
 ];

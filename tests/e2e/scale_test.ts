@@ -82,6 +82,7 @@ function openWorld(s3: S3Service, stateDir: string): Promise<AdapterWorld> {
     diskBytes: DISK_BYTES,
     places: [`s3://${BUCKET}/fleet/`],
     manifest: null,
+    router: null,
     fileRoots: [],
     allowedHosts: [],
     allowedNetworks: [],

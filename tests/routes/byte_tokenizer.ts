@@ -15,6 +15,14 @@ export class ByteTokenizer implements TextTokenizer {
     return tokens;
   }
 
+  encodeTail(text: string, maxTokens: number): Uint32Array {
+    return Uint32Array.from(bytesOf(text).slice(-maxTokens));
+  }
+
+  isSpecial(token: number): boolean {
+    return token >= EOS;
+  }
+
   encodeChat(
     messages: readonly ChatMessage[],
     options: { maxTokens: number },

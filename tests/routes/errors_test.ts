@@ -54,6 +54,9 @@ const INVALID: [fields: Record<string, unknown>, param: string][] = [
   [{ lora: [{ id: "sql", weight: 1 }] }, "lora[0]"],
   [{ lora: Array.from({ length: 9 }, (_, i) => ({ id: `a${i}` })) }, "lora"],
   [{ model: "sql", lora: [{ id: "poet" }] }, "lora"],
+  [{ kv_policy: "recompute" }, "kv_policy"],
+  [{ routing: {} }, "routing"],
+  [{ model: "sql", routing: { mode: "top-1" } }, "routing"],
 ];
 
 for (const [fields, param] of INVALID) {
@@ -76,7 +79,6 @@ const UNSUPPORTED: [fields: Record<string, unknown>, param: string][] = [
   [{ best_of: 2 }, "best_of"],
   [{ modalities: ["text", "audio"] }, "modalities"],
   [{ guided_json: {} }, "guided_json"],
-  [{ kv_policy: "recompute" }, "kv_policy"],
   [
     { messages: [{ role: "user", content: [{ type: "image_url", image_url: { url: "x" } }] }] },
     "messages[0].content[0].type",
@@ -124,10 +126,10 @@ Deno.test("unknown models and adapters are 404 model_not_found", async () => {
   assert.deepEqual([adapter.code, adapter.param], ["model_not_found", "lora[1].id"]);
 });
 
-Deno.test('the model "auto" is 501 until there is a router', async () => {
+Deno.test('the model "auto" is 503 until there is a router', async () => {
   const h = createHarness();
-  const error = await errorOf(await h.post(PATH, chat({ model: "auto" })), 501);
-  assert.match(error.message, /router/);
+  const error = await errorOf(await h.post(PATH, chat({ model: "auto" })), 503);
+  assert.deepEqual([error.code, error.param], ["no_router", "model"]);
 });
 
 Deno.test("a context that prompt and answer exceed is 400 with the numbers", async () => {

@@ -4,6 +4,7 @@ import {
   type AdapterLevel,
   type AdapterStoreStats,
   type PutOptions,
+  type RoutableAdapter,
 } from "../../adapters/mod.ts";
 import { WeftError } from "../../engine/core/errors.ts";
 import type { AdapterCatalog, HeldAdapter } from "../../routes/mod.ts";
@@ -21,6 +22,8 @@ export class FakeAdapters implements AdapterCatalog {
   readonly levels = new Map<string, AdapterLevel>();
   readonly puts: { name: string; options: PutOptions }[] = [];
   readonly calls: string[] = [];
+  readonly examples = new Map<string, readonly string[]>();
+  readonly #watchers = new Set<(kind: "changed" | "removed") => void>();
   /** What a put, a refresh or an acquisition waits for; an aborted signal ends the wait. */
   gate: Promise<void> = Promise.resolve();
 
@@ -51,6 +54,32 @@ export class FakeAdapters implements AdapterCatalog {
       error: null,
       ...this.details.get(name),
     };
+  }
+
+  routable(name: string): RoutableAdapter | undefined {
+    const generation = this.generations.get(name);
+    if (generation === undefined || this.details.get(name)?.state === "loading") return undefined;
+    return { generation, examples: this.examples.get(name) ?? null };
+  }
+
+  withExamples(): Iterable<string> {
+    return this.examples.keys();
+  }
+
+  watch(watcher: (kind: "changed" | "removed") => void): () => void {
+    this.#watchers.add(watcher);
+    return () => this.#watchers.delete(watcher);
+  }
+
+  /** Registers or moves a name. */
+  set(name: string, generation: string | null, examples?: readonly string[]): void {
+    this.generations.set(name, generation);
+    if (examples !== undefined) this.examples.set(name, examples);
+    this.#tell("changed");
+  }
+
+  #tell(kind: "changed" | "removed"): void {
+    for (const watcher of this.#watchers) watcher(kind);
   }
 
   async acquire(name: string, signal: AbortSignal): Promise<HeldAdapter> {
@@ -87,7 +116,7 @@ export class FakeAdapters implements AdapterCatalog {
     return { done: this.#finishPut(name, options) };
   }
 
-  async #finishPut(name: string, { url, signal, pinned = false }: PutOptions) {
+  async #finishPut(name: string, { url, signal, examples, pinned = false }: PutOptions) {
     const detail: Partial<AdapterInfo> = { url: url.split("?")[0], owner: "api", pinned };
     try {
       await this.#pass(url, signal);
@@ -102,14 +131,16 @@ export class FakeAdapters implements AdapterCatalog {
       });
       throw error;
     }
-    this.generations.set(name, "f".repeat(64));
     this.details.set(name, { ...detail, sha256: "0".repeat(64) });
+    this.set(name, "f".repeat(64), examples);
     return this.get(name)!;
   }
 
   delete(name: string): void {
     this.calls.push(`delete ${name}`);
     if (!this.generations.delete(name)) throw unknown(name);
+    this.examples.delete(name);
+    this.#tell("removed");
   }
 
   async pin(name: string): Promise<AdapterInfo> {

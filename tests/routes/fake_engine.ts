@@ -1,7 +1,9 @@
 import type { AdapterHold, Engine, EngineInfo, EngineStats } from "../../engine/core/engine.ts";
 import { WeftError } from "../../engine/core/errors.ts";
+import type { RoutedSentence } from "../../engine/core/routing.ts";
 import type { GeneratedToken, GenerateRequest, TokenEvent } from "../../engine/core/generation.ts";
 import { EOS, VOCAB_SIZE } from "./byte_tokenizer.ts";
+import { FakeRouter, type FakeRouterOptions, SENTENCES } from "./fake_router.ts";
 
 export interface FakeEngineOptions {
   /** The tokens of an answer, without the end-of-text that follows; by default the text below. */
@@ -16,6 +18,10 @@ export interface FakeEngineOptions {
   /** Requests that may run; the rest are refused as overloaded. */
   capacity?: number;
   cachedTokens?: number;
+  /** In place from the beginning; null for none. */
+  router?: FakeRouterOptions | null;
+  /** The sentences of a routed answer: each is told of before the token with its number. */
+  sentences?: readonly RoutedSentence[];
 }
 
 export const DEFAULT_ANSWER = "Hello, wörld 🌍!";
@@ -23,6 +29,7 @@ export const DEFAULT_ANSWER = "Hello, wörld 🌍!";
 /** An engine without a model: it answers what it is told to, and keeps books of its requests. */
 export class FakeEngine implements Engine {
   readonly info: EngineInfo;
+  readonly router: FakeRouter;
   /** Every request, in order of arrival. */
   readonly requests: GenerateRequest[] = [];
   /** Ids of requests now running, and of those that ended by abort. */
@@ -39,6 +46,7 @@ export class FakeEngine implements Engine {
   constructor(options: FakeEngineOptions = {}) {
     this.#options = options;
     this.info = fakeInfo(options.maxModelLen ?? 512);
+    this.router = new FakeRouter(options.router ?? null);
   }
 
   async *generate(request: GenerateRequest, signal: AbortSignal): AsyncGenerator<TokenEvent> {
@@ -78,11 +86,19 @@ export class FakeEngine implements Engine {
     { burst, cachedTokens }: { burst: number; cachedTokens: number },
   ): Generator<TokenEvent> {
     const { answer = () => new TextEncoder().encode(DEFAULT_ANSWER) } = this.#options;
+    const sentences = [...request.routing ? this.#options.sentences ?? SENTENCES : []];
+    if (request.routing && this.router.info === null) throw FakeRouter.none();
+    if (sentences.length > 0) yield { kind: "routed", sentence: sentences.shift()! };
     yield { kind: "started", cachedTokens };
     let batch: GeneratedToken[] = [];
     let count = 0;
     let stopped = false;
     for (const token of chain(answer(request), EOS)) {
+      if (sentences.length > 0 && sentences[0].start < count) {
+        if (batch.length > 0) yield { kind: "tokens", tokens: batch };
+        batch = [];
+        yield { kind: "routed", sentence: sentences.shift()! };
+      }
       batch.push(withLogprobs(token, request.sampling.logprobs));
       count++;
       stopped = request.stopTokens.includes(token);
@@ -93,7 +109,8 @@ export class FakeEngine implements Engine {
       if (stopped || count === request.maxTokens) break;
     }
     if (batch.length > 0) yield { kind: "tokens", tokens: batch };
-    yield { kind: "finished", reason: stopped ? "stop" : "length", timings: TIMINGS };
+    const timings = request.routing ? { ...TIMINGS, route_ms: 4 } : TIMINGS;
+    yield { kind: "finished", reason: stopped ? "stop" : "length", timings };
   }
 
   /** Plays the loss of the device. */
@@ -126,6 +143,9 @@ export class FakeEngine implements Engine {
       adapterMisses: 3,
       adapterLoads: 3,
       adapterEvictions: 1,
+      routes: 21,
+      routeAbstentions: 22,
+      routeMisses: 23,
     };
   }
 

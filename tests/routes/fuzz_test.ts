@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { chatSchema } from "../../routes/schema/chat.ts";
+import { routerSchema, routeSchema } from "../../routes/schema/router.ts";
+import { routing } from "../../routes/schema/routing.ts";
 import { completionSchema } from "../../routes/schema/completions.ts";
 import { loadSchema, putSchema, unloadSchema } from "../../routes/schema/adapters.ts";
 import { ADMIN_TOKEN, chat, createHarness, settled } from "./harness.ts";
@@ -9,6 +11,7 @@ const ENDPOINTS = [
   { path: "/v1/chat/completions", fields: Object.keys(chatSchema.shape) },
   { path: "/v1/completions", fields: Object.keys(completionSchema.shape) },
 ];
+const ROUTING = Object.keys(routing.unwrap().unwrap().shape);
 
 /** Values near what fields take, and any other JSON. */
 const value = fc.oneof(
@@ -34,7 +37,7 @@ for (const { path, fields } of ENDPOINTS) {
           Object.defineProperty(request, name, { value, enumerable: true, configurable: true });
         }
         const response = await h.post(path, request);
-        assert.ok([200, 400, 404, 422, 501].includes(response.status), `${response.status}`);
+        assert.ok([200, 400, 404, 422, 503].includes(response.status), `${response.status}`);
         const text = await response.text();
         if (response.status !== 200) assert.ok(JSON.parse(text).error.message.length > 0);
       }),
@@ -44,10 +47,63 @@ for (const { path, fields } of ENDPOINTS) {
   });
 }
 
+Deno.test("no routing makes a request for auto fail, hang or leak", async () => {
+  const h = createHarness({ engine: { router: {} } });
+  const options = fc.oneof(
+    value,
+    fc.dictionary(fc.constantFrom(...ROUTING), fc.oneof(value, fc.double({ min: 0, max: 9 }))),
+  );
+  const changes = fc.record({
+    routing: options,
+    kv_policy: fc.oneof(value, fc.constantFrom("carry", "recompute")),
+    stream: fc.boolean(),
+    n: fc.constantFrom(1, 2),
+  }, { requiredKeys: [] });
+  await fc.assert(
+    fc.asyncProperty(changes, async (changes) => {
+      const response = await h.post(
+        "/v1/chat/completions",
+        chat({ model: "auto", max_tokens: 3, ...changes }),
+      );
+      assert.ok([200, 400].includes(response.status), `${response.status}`);
+      const text = await response.text();
+      if (response.status !== 200) {
+        assert.match(JSON.parse(text).error.param, /^(routing|kv_policy)/);
+      }
+    }),
+    { numRuns: 500, seed: 7 },
+  );
+  await settled(h);
+});
+
+Deno.test("no body makes /v1/route fail or hang", async () => {
+  const h = createHarness({ engine: { router: {} } });
+  const names = fc.oneof(
+    fc.constantFrom(...Object.keys(routeSchema.shape)),
+    fc.constantFrom("__proto__", "prompt"),
+    fc.string(),
+  );
+  const body = fc.array(fc.tuple(names, fc.oneof(value, fc.string())), { maxLength: 4 });
+  await fc.assert(
+    fc.asyncProperty(body, async (changes) => {
+      const request = { input: "One. Two." };
+      for (const [name, value] of changes) {
+        Object.defineProperty(request, name, { value, enumerable: true, configurable: true });
+      }
+      const response = await h.post("/v1/route", request);
+      assert.ok([200, 400, 422].includes(response.status), `${response.status}`);
+      await response.text();
+    }),
+    { numRuns: 500, seed: 7 },
+  );
+  await settled(h);
+});
+
 const SECRET = "https://u:HIDDEN@store.example/a?sig=HIDDEN#HIDDEN";
 
 const ADMIN_ENDPOINTS = [
   { line: "PUT /v1/adapters/fresh", fields: Object.keys(putSchema.shape) },
+  { line: "POST /v1/router", fields: Object.keys(routerSchema.shape) },
   { line: "POST /v1/load_lora_adapter", fields: Object.keys(loadSchema.shape) },
   { line: "POST /v1/unload_lora_adapter", fields: Object.keys(unloadSchema.shape) },
 ];
@@ -76,13 +132,13 @@ for (const { line, fields } of ADMIN_ENDPOINTS) {
         let request: unknown = changes;
         if (typeof changes !== "string") {
           request = { url: SECRET, lora_name: "fresh", lora_path: SECRET };
-          if (line.startsWith("PUT")) request = { url: SECRET };
+          if (!line.includes("lora")) request = { url: SECRET };
           for (const [name, value] of changes) {
             Object.defineProperty(request, name, { value, enumerable: true, configurable: true });
           }
         }
         const response = await h.admin(line, { body: request });
-        const allowed = [200, 201, 202, 400, 404, 409, 422];
+        const allowed = [200, 201, 202, 400, 404, 409, 422, 502];
         assert.ok(allowed.includes(response.status), `${response.status}`);
         const text = await response.text();
         if (response.status >= 400) {

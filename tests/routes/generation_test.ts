@@ -49,6 +49,7 @@ Deno.test("text and tokens of a choice do not depend on how its tokens arrive", 
           stopTokens: [],
           abort: () => aborted = true,
           onTokens: (count) => counted += count,
+          onRouted: () => {},
         })
       ) seen.push(event);
       const expected = expectedText(text, stops);

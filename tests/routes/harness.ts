@@ -9,8 +9,10 @@ import {
   MAX_BODY_BYTES,
   type RouteSettings,
 } from "../../routes/mod.ts";
-import { ByteTokenizer } from "./byte_tokenizer.ts";
+import { ClassBinding, RouterSeat } from "../../adapters/mod.ts";
+import { bytesOf, ByteTokenizer } from "./byte_tokenizer.ts";
 import { FakeAdapters } from "./fake_adapters.ts";
+import { FakeRouters } from "./fake_routers.ts";
 import { FakeEngine, type FakeEngineOptions } from "./fake_engine.ts";
 
 /** The admin token of every harness that is not told another. */
@@ -19,6 +21,10 @@ export const ADMIN_TOKEN = "admin-token-for-tests";
 export interface Harness extends AppDeps {
   engine: FakeEngine;
   adapters: FakeAdapters;
+  /** What routers lie at which URLs, and which is remembered. */
+  routers: FakeRouters;
+  seat: RouterSeat;
+  classes: ClassBinding;
   app: ReturnType<typeof createApp>;
   /** The log's lines, parsed. */
   logs: Record<string, unknown>[];
@@ -42,12 +48,30 @@ export function createHarness(
   const engine = new FakeEngine(options.engine);
   const lifecycle = new Lifecycle();
   const logs: Record<string, unknown>[] = [];
+  const routers = new FakeRouters();
   const adapters = new FakeAdapters({ sql: "aaaa", poet: "bbbb", chef: "cccc" });
+  const classes = new ClassBinding({
+    router: engine.router,
+    adapters,
+    encode: (text) => Uint32Array.from(bytesOf(text)),
+    onProblem: (name, message) => logs.push({ event: "examples_not_routable", name, message }),
+  });
+  const seat = new RouterSeat({
+    engine: engine.router,
+    vocabulary: () => ({ hash: "", table: { bytes: new Uint8Array(), ends: new Uint32Array() } }),
+    origins: { object: (url) => routers.object(url) },
+    kept: routers.kept,
+    startedWith: "",
+    onChange: () => classes.routerChanged(),
+  });
   const clock = { now: () => performance.now(), epochSeconds: () => 1_800_000_000 };
   const deps = {
     engine,
     tokenizer: new ByteTokenizer(),
     adapters,
+    seat,
+    classes,
+    routers,
     settings: {
       modelName: "demo",
       modelSource: "models/demo",

@@ -25,7 +25,7 @@ export const ENGINE_LAYERS: readonly (readonly string[])[] = [
 export const ADAPTER_LAYERS: readonly (readonly string[])[] = [
   ["adapters/mod"],
   ["adapters/world", "adapters/open_local"],
-  ["adapters/store"],
+  ["adapters/store", "adapters/router"],
   ["adapters/lifecycle"],
   ["adapters/registry", "adapters/sources"],
   ["adapters/download"],

@@ -20,6 +20,7 @@ export async function openCrashStore(
       diskBytes: DISK_BYTES,
       places: [],
       manifest: null,
+      router: null,
       fileRoots: [],
       allowedHosts: [],
       allowedNetworks: [],

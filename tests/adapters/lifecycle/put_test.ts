@@ -324,3 +324,42 @@ Deno.test("a put ends when its caller goes away, and runs on when nobody ever wa
     await until(() => store.get("b")?.state === "ready");
   });
 });
+
+Deno.test("a put's examples stay with the name over swaps and restarts, until others come or none", async () => {
+  const examples = Array.from({ length: 10 }, (_, i) => `Example ${i}`);
+  await withWorld({}, async ({ host, store, registry }) => {
+    host.put(URL_A, variant(1));
+    host.put(URL_B, variant(2));
+    const kinds: string[] = [];
+    const stop = store.watch((kind) => kinds.push(kind));
+    await store.startPut("a", { url: URL_A, examples }).done;
+    assert.deepEqual(store.routable("a")?.examples, examples);
+    await store.startPut("a", { url: URL_B }).done;
+    assert.deepEqual(store.routable("a")?.examples, examples);
+    assert.equal(store.routable("a")?.generation, await generationOfVariant(2));
+    assert.deepEqual(registry.rows()[0].examples, examples);
+    assert.deepEqual([...store.withExamples()], ["a"]);
+    await store.startPut("a", { url: URL_B, examples: ["other"] }).done;
+    assert.deepEqual(registry.rows()[0].examples, ["other"]);
+    await store.startPut("a", { url: URL_B, examples: [] }).done;
+    assert.deepEqual([...store.withExamples()], []);
+    store.delete("a");
+    assert.equal(store.routable("a"), undefined);
+    assert.equal(kinds.at(-1), "removed");
+    stop();
+    assert.ok(kinds.filter((kind) => kind === "changed").length >= 4);
+  });
+});
+
+Deno.test("a name whose first put is under way stands for nothing to a router", async () => {
+  await withWorld({}, async ({ host, store }) => {
+    host.put(URL_A, variant(1));
+    const go = host.hold(URL_A);
+    const { done } = store.startPut("a", { url: URL_A });
+    await until(() => host.running === 1);
+    assert.equal(store.routable("a"), undefined);
+    go();
+    await done;
+    assert.notEqual(store.routable("a")?.generation, null);
+  });
+});

@@ -33,17 +33,30 @@ Deno.test("names that are missing or deleted are added", () => {
   const rows = [registryRow({ name: "a", owner: "catalogue", deleted: true })];
   const { add, change, conflicts } = diffManifest(rows, manifestOf({ a: {}, b: { pinned: true } }));
   assert.deepEqual(add, [
-    { name: "a", url: URL_A, sha256: null, pinned: null },
-    { name: "b", url: URL_A, sha256: null, pinned: true },
+    { name: "a", url: URL_A, sha256: null, pinned: null, examples: null },
+    { name: "b", url: URL_A, sha256: null, pinned: true, examples: null },
   ]);
   assert.deepEqual([change, conflicts], [[], []]);
 });
 
 Deno.test("another URL, pin of content or pin in memory is a change", () => {
-  for (const wanted of [{ url: "s3://bucket/b" }, { sha256: hex("c") }, { pinned: true }]) {
+  const changes = [
+    { url: "s3://bucket/b" },
+    { sha256: hex("c") },
+    { pinned: true },
+    { examples: ["Write a query."] },
+  ];
+  for (const wanted of changes) {
     const rows = [registryRow({ name: "a", owner: "manifest", url: URL_A })];
     const { change } = diffManifest(rows, manifestOf({ a: wanted }));
-    assert.deepEqual(change, [{ name: "a", url: URL_A, sha256: null, pinned: null, ...wanted }]);
+    assert.deepEqual(change, [{
+      name: "a",
+      url: URL_A,
+      sha256: null,
+      pinned: null,
+      examples: null,
+      ...wanted,
+    }]);
   }
   const required = [
     registryRow({ name: "a", owner: "manifest", url: URL_A, requiredSha256: hex("c") }),
@@ -80,7 +93,7 @@ Deno.test("only the manifest's own names are removed, and only once", () => {
 });
 
 function manifestOf(adapters: Record<string, Partial<ManifestAdapter>>): Manifest {
-  const defaults: ManifestAdapter = { url: URL_A, sha256: null, pinned: null };
+  const defaults: ManifestAdapter = { url: URL_A, sha256: null, pinned: null, examples: null };
   return {
     adapters: new Map(
       Object.entries(adapters).map(([name, adapter]) => [name, { ...defaults, ...adapter }]),

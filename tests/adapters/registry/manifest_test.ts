@@ -17,9 +17,9 @@ Deno.test("a manifest names adapters with their URLs, pins of content and pins i
     },
   });
   assert.deepEqual(Object.fromEntries(adapters), {
-    sql: { url: URL_WITH_SECRET, sha256: null, pinned: null },
-    "fr.v2": { url: "s3://bucket/fr", sha256: hex("a"), pinned: true },
-    chat: { url: "hf://owner/name@main", sha256: null, pinned: false },
+    sql: { url: URL_WITH_SECRET, sha256: null, pinned: null, examples: null },
+    "fr.v2": { url: "s3://bucket/fr", sha256: hex("a"), pinned: true, examples: null },
+    chat: { url: "hf://owner/name@main", sha256: null, pinned: false, examples: null },
   });
   assert.equal(parse({ version: 1, adapters: {} }).adapters.size, 0);
 });
@@ -61,6 +61,7 @@ Deno.test("what is not a manifest is refused with the field at fault, and no val
       { version: 1, adapters: { [url]: { url } } },
       /adapters: "https…" .*not a name/,
     ],
+    ["too few examples", { version: 1, adapters: { sql: { url, examples: ["a"] } } }, /examples/],
     ["an empty name", { version: 1, adapters: { "": { url } } }, /not a name/],
     [
       "a long name",

@@ -35,6 +35,22 @@ Deno.test("rows and settings are there after closing and opening again", () =>
     assert.equal(registry.setting("manifest"), 'W/"e1"');
   }));
 
+Deno.test("a registry of before there were examples is brought up to date, rows and all", () =>
+  inFolder((path) => {
+    Registry.open(path)[Symbol.dispose]();
+    const db = new DatabaseSync(path);
+    db.exec("ALTER TABLE adapters DROP COLUMN examples; PRAGMA user_version = 1");
+    db.exec(
+      "INSERT INTO adapters (name, url, owner, pinned, deleted) VALUES ('old', 'u', 'api', 1, 0)",
+    );
+    db.close();
+    using registry = Registry.open(path);
+    const [row] = registry.rows();
+    assert.deepEqual([row.name, row.pinned, row.examples], ["old", true, null]);
+    registry.put({ ...row, examples: ["one", "two"] });
+    assert.deepEqual(registry.rows()[0].examples, ["one", "two"]);
+  }));
+
 Deno.test("a row replaces the one of its name, and a removed one is gone", () =>
   inFolder((path) => {
     using registry = Registry.open(path);
@@ -207,6 +223,7 @@ const validRow: fc.Arbitrary<RegistryRow> = (() => {
     targetModules: fc.option(fc.array(text)),
     pinned: fc.boolean(),
     requiredSha256: sha256,
+    examples: fc.option(fc.array(text, { minLength: 1, maxLength: 3 })),
     deleted: fc.boolean(),
   }, { noNullPrototype: true });
 })();

@@ -15,6 +15,7 @@ export function registryRow(changes: Partial<RegistryRow> = {}): RegistryRow {
     targetModules: ["q_proj", "v_proj"],
     pinned: false,
     requiredSha256: null,
+    examples: null,
     deleted: false,
     ...changes,
   };

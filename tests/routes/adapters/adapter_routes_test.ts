@@ -30,6 +30,7 @@ Deno.test("an adapter is shown with exactly its fields", async () => {
     pinned: false,
     owner: "catalogue",
     target_modules: ["q_proj"],
+    routing: { kind: "none", won: null, taken: null },
     progress: { done_bytes: 3, total_bytes: null },
     error: {
       code: "truncated",
@@ -78,6 +79,7 @@ Deno.test("put waits for the new content: 201 for a new name, 200 for one that m
     sha256: "a".repeat(64),
     expectedGeneration: null,
     pinned: true,
+    examples: undefined,
   });
 
   const moved = await h.admin("PUT /v1/adapters/sql", { body: { url: "https://store.example/b" } });

@@ -8,11 +8,13 @@ Deno.test("the banner's line to try is a request the server answers", async () =
     info: h.engine.info,
     modelName: "demo",
     adapters: ["sql", "poet", "chef", "it's"],
+    router: { version: "7", labels: ["sql", "poet", "stranger"] },
     url: "http://127.0.0.1:8000",
     locked: true,
   });
   assert.match(text, /GPU +Fake device \(software driver\)/);
   assert.match(text, /Adapters +4: sql, poet, chef, …/);
+  assert.match(text, /Router +version 7, 2 of 3 classes with an adapter/);
   assert.match(text, /authorization: Bearer <key>/);
   const [, body] = /-d '(.*)'$/.exec(text)!;
   const response = await h.post("/v1/chat/completions", body);
