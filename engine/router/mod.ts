@@ -6,4 +6,3 @@ export {
   RouterSession,
   type RouterShape,
 } from "./router_session.ts";
-export { vocabularyHash } from "./vocabulary_hash.ts";

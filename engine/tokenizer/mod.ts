@@ -3,6 +3,7 @@ export { CHAT_ROLES, type ChatMessage, type ChatRole } from "./chat_messages.ts"
 export type { DetokenizeOptions, Detokenizer } from "./detokenizer.ts";
 export type { EncodeOptions } from "./encoder.ts";
 export { loadTokenizer } from "./load.ts";
+export { routerText } from "./router_text.ts";
 export {
   sentenceCandidates,
   type SentenceSpan,
@@ -17,3 +18,4 @@ export {
 } from "./sentences/mod.ts";
 export { StopMatcher, type StopResult } from "./stop_matcher.ts";
 export type { ChatOptions, TextTokenizer } from "./tokenizer.ts";
+export { vocabularyHash } from "./vocabulary_hash.ts";

@@ -6,6 +6,7 @@ import type { EncodeOptions, Encoder } from "./encoder.ts";
 import { PauseTokens } from "./pause_tokens.ts";
 import type { SpecialGuard } from "./special_guard.ts";
 import type { Vocabulary } from "./vocabulary.ts";
+import { vocabularyHash } from "./vocabulary_hash.ts";
 
 export interface ChatOptions {
   /** End with the beginning of the assistant's turn (default true). */
@@ -26,8 +27,12 @@ export interface TextTokenizer {
   /** The tokenizer's end-of-text token, if it names one. */
   readonly eosTokenIds: readonly number[];
   readonly hasChatTemplate: boolean;
+  /** The vocabulary's identity: a router was trained for one. */
+  readonly vocabularyHash: string;
   /** @throws WeftError `invalid_request` when the text has more than `maxTokens` tokens */
   encode(text: string, options?: EncodeOptions): Uint32Array<ArrayBuffer>;
+  /** The last `maxTokens` tokens of a text, as a router sees it: none special. Costs no more for a longer text. */
+  encodeTail(text: string, maxTokens: number): Uint32Array<ArrayBuffer>;
   /** All at once what `detokenizer` gives in pieces. Unknown ids add nothing. */
   decode(tokens: Iterable<number>, options?: DetokenizeOptions): string;
   detokenizer(options?: DetokenizeOptions): Detokenizer;
@@ -64,12 +69,18 @@ export interface TokenizerParts {
   eosTokenIds: readonly number[];
 }
 
+/** Characters per token that a text's tail is first cut by; most texts have 2 to 5. */
+const TAIL_CHARACTERS = 6;
+/** Tokens by which a cut is felt. */
+const TAIL_SLACK = 16;
+
 export class LoadedTokenizer implements TextTokenizer {
   readonly vocabSize: number;
   readonly eosTokenIds: readonly number[];
   readonly hasChatTemplate: boolean;
   readonly #parts: TokenizerParts;
   readonly #pauseTokens: PauseTokens;
+  #vocabularyHash: string | null = null;
 
   constructor(parts: TokenizerParts) {
     this.vocabSize = parts.vocabulary.size;
@@ -81,6 +92,22 @@ export class LoadedTokenizer implements TextTokenizer {
 
   encode(text: string, options: EncodeOptions = {}): Uint32Array<ArrayBuffer> {
     return this.#parts.encoder.encode(text, options);
+  }
+
+  get vocabularyHash(): string {
+    return this.#vocabularyHash ??= vocabularyHash(this.#parts.vocabulary.texts());
+  }
+
+  encodeTail(text: string, maxTokens: number): Uint32Array<ArrayBuffer> {
+    for (let length = TAIL_CHARACTERS * (maxTokens + TAIL_SLACK);; length *= 4) {
+      const isWhole = length >= text.length;
+      const tokens = this.encode(isWhole ? text : text.slice(-length), { addSpecialTokens: false });
+      const seen = tokens.filter((token) => !this.isSpecial(token));
+      // Where the text was cut, the first tokens may not be the text's own.
+      if (isWhole || seen.length >= maxTokens + TAIL_SLACK) {
+        return seen.slice(Math.max(0, seen.length - maxTokens));
+      }
+    }
   }
 
   decode(tokens: Iterable<number>, options: DetokenizeOptions = {}): string {

@@ -36,6 +36,11 @@ export class Vocabulary {
     }
   }
 
+  /** The tokens as `tokenizer.json` spells them, by id. */
+  texts(): readonly (string | undefined)[] {
+    return this.#texts;
+  }
+
   has(token: number): boolean {
     return this.#texts[token] !== undefined;
   }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { readRouterFile, RouterSession, vocabularyHash } from "../../../engine/router/mod.ts";
+import { readRouterFile, RouterSession } from "../../../engine/router/mod.ts";
+import { vocabularyHash } from "../../../engine/tokenizer/vocabulary_hash.ts";
 import { assertClose, download, openDevice, upload } from "./gpu_arrays.ts";
 import { openOnce } from "./tiny_router.ts";
 

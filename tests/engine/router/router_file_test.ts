@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { WeftError } from "../../../engine/core/errors.ts";
-import { readRouterFile, vocabularyHash } from "../../../engine/router/mod.ts";
+import { readRouterFile } from "../../../engine/router/mod.ts";
+import { vocabularyHash } from "../../../engine/tokenizer/vocabulary_hash.ts";
 import { INT64, type ModelOutline } from "./onnx_writer.ts";
 import { metadataOf, tinyRouter } from "./tiny_router.ts";
 
