@@ -26,10 +26,13 @@ export function calibrate(
   const confidences = verdicts.filter(({ named }, i) => named === right[i])
     .map(({ confidence }) => confidence).sort((a, b) => a - b);
   const least = confidences[Math.floor(confidences.length * LOST_BELOW)] ?? 0;
-  const before = right.map((label, row) => massBefore(logits, row, { classes, temperature, label }));
-  const topP = MASSES.find((mass) =>
-    before.filter((value) => value >= mass).length <= MISSED_BY_MASS * right.length
-  ) ?? MASSES[MASSES.length - 1];
+  const before = right.map((label, row) =>
+    massBefore(logits, row, { classes, temperature, label })
+  );
+  const topP =
+    MASSES.find((mass) =>
+      before.filter((value) => value >= mass).length <= MISSED_BY_MASS * right.length
+    ) ?? MASSES[MASSES.length - 1];
   const minConfidence = Math.max(1 / classes, Math.min(MOST_MIN_CONFIDENCE, least));
   return { temperature, minConfidence: round(minConfidence), topP };
 }

@@ -81,8 +81,9 @@ export async function fit(
   const weights = options.balance ? balanced(train, options.classes) : train.map(() => 1);
   const rng = createRng(`batches/${options.seed}`);
 
-  let best: { at: Fit["best"]; layers: Layer[]; vectors: Float32Array; reading: MlpReading } | null =
-    null;
+  let best:
+    | { at: Fit["best"]; layers: Layer[]; vectors: Float32Array; reading: MlpReading }
+    | null = null;
   let order: number[] = [];
   let [sum, count, bad] = [0, 0, 0];
   let end: Fit["end"] = "all epochs";

@@ -147,7 +147,9 @@ function number(values: Values, flag: string, { min, max, initial, whole }: Rang
   const value = given === "" ? NaN : Number(given);
   if (value >= min && value <= max && (!whole || Number.isInteger(value))) return value;
   const kind = whole ? "whole numbers" : "numbers";
-  throw bad(`Cannot use --${flag} ${JSON.stringify(given)}: ${kind} from ${min} to ${max} are allowed`);
+  throw bad(
+    `Cannot use --${flag} ${JSON.stringify(given)}: ${kind} from ${min} to ${max} are allowed`,
+  );
 }
 
 function bad(message: string): WeftError {

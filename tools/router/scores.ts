@@ -80,7 +80,9 @@ export function score(
     labels: labels.map((label, index) => {
       const of = right.filter((entry) => entry === index).length;
       const named = verdicts.filter((entry) => entry.named === index).length;
-      const hits = verdicts.filter((entry, i) => entry.named === index && right[i] === index).length;
+      const hits = verdicts.filter((entry, i) =>
+        entry.named === index && right[i] === index
+      ).length;
       return { label, examples: of, recall: hits / (of || 1), precision: hits / (named || 1) };
     }),
     confusions: confusionsOf(verdicts.map(({ named }) => named), right, labels),
