@@ -1,6 +1,7 @@
 export { fitPrototype } from "./prototype_fit.ts";
 export { paddedLength, paddedLengths } from "./padding.ts";
 export { ClassTable, slotsOf } from "./class_table.ts";
+export { refused } from "./refusal.ts";
 export {
   ResidentRouter,
   type RoutedOutput,

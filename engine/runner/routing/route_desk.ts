@@ -19,6 +19,7 @@ import {
 } from "../../kernels/mod.ts";
 import {
   fitPrototype,
+  refused,
   ResidentRouter,
   type RoutedOutput,
   type RouterSurroundings,
@@ -140,6 +141,12 @@ export class RouteDesk {
         reason: "router_superseded",
       });
     }
+    try {
+      await this.#between(() => this.#warmUp(router));
+    } catch (error) {
+      await router.close();
+      throw error;
+    }
     await this.#install({ router, vocabulary: sharedVocabulary(vocabulary) });
     return router.info;
   }
@@ -225,8 +232,15 @@ export class RouteDesk {
   /**
    * Puts the routing of texts, at most MAX_ROUTED_ROWS, before what is recorded next.
    */
-  async record(inquiries: readonly Inquiry[], wantProbabilities = false): Promise<DeskOutput> {
-    const { router } = this;
+  record(inquiries: readonly Inquiry[], wantProbabilities = false): Promise<DeskOutput> {
+    return this.#record(this.router, inquiries, wantProbabilities);
+  }
+
+  async #record(
+    router: ResidentRouter,
+    inquiries: readonly Inquiry[],
+    wantProbabilities: boolean,
+  ): Promise<DeskOutput> {
     const { classes } = router;
     const targets = classes.snapshot();
     const output = await router.record(this.#recorder, {
@@ -315,6 +329,19 @@ export class RouteDesk {
     this.#errands.push(() => work().then(resolve, reject));
     this.#wake();
     return promise;
+  }
+
+  /** Runs the kernels around the router once, so that drivers compile them before a request waits. */
+  async #warmUp(router: ResidentRouter): Promise<void> {
+    const inquiry = { text: [0], options: DEFAULT_ROUTING, inForce: null, row: null };
+    router.classes.setTargets(router.info.labels.map((label) => ({ label, generation: null })));
+    const output = await this.#record(router, [inquiry], true);
+    const [data] = await this.#read([output.records]);
+    output.dispose();
+    router.classes.setTargets([]);
+    if (output.read(data)[0].record.failed) {
+      throw refused("its logits are not numbers for a text of token 0");
+    }
   }
 
   #install(next: Installed | null): Promise<void> {

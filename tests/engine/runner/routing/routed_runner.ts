@@ -23,10 +23,13 @@ export const TABLE: TokenTable = tokenTable({
 
 export const VOCABULARY = { hash: "0".repeat(64), table: TABLE };
 
-/** A router over `labels` whose logits are the mean of a table of numbers drawn from `seed`. */
+/**
+ * A router over `labels` whose logits are the mean of a table of numbers drawn from `seed`; with token
+ * `bad` they are infinite.
+ */
 export function randomRouter(
   labels: readonly string[],
-  { seed = 1, sharpness = 6 }: { seed?: number; sharpness?: number } = {},
+  { seed = 1, sharpness = 6, bad }: { seed?: number; sharpness?: number; bad?: number } = {},
 ): Uint8Array<ArrayBuffer> {
   let state = seed;
   const next = () => {
@@ -37,7 +40,10 @@ export function randomRouter(
     const classes = labels.length;
     model.constants.table = {
       dims: [VOCAB, classes],
-      values: Array.from({ length: VOCAB * classes }, next),
+      values: Array.from({ length: VOCAB * classes }, (_, i) => {
+        const value = next();
+        return Math.floor(i / classes) === bad ? Infinity : value;
+      }),
     };
     model.outputs.logits.shape[1] = classes;
     model.metadata = {

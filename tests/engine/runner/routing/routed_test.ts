@@ -177,13 +177,16 @@ Deno.test("too low a confidence leaves the base alone", async () => {
 });
 
 Deno.test("a router whose logits are no numbers fails routed requests and no others", async () => {
-  const router = (labels: readonly string[]) => randomRouter(labels, { sharpness: 1e39 });
+  const bad = PROMPTS[0][1];
+  const router = (labels: readonly string[]) => randomRouter(labels, { bad });
   await withRoutedRunner({ router }, async (test) => {
     test.submit({ id: "base", promptTokens: PROMPTS[0], maxTokens: 8 });
-    test.route({ id: "auto", promptTokens: PROMPTS[0] });
+    test.route({ id: "bad", promptTokens: PROMPTS[0] });
+    test.route({ id: "good", promptTokens: PROMPTS[1], maxTokens: 8 });
     await test.drain();
-    assert.match(test.outcomes.get("auto")!.error!.message, /logits are not numbers/);
+    assert.match(test.outcomes.get("bad")!.error!.message, /logits are not numbers/);
     assert.equal(test.tokens("base").length, 8);
+    assert.equal(test.tokens("good").length, 8);
   });
 });
 

@@ -34,6 +34,15 @@ Deno.test("a bad router, or one for another tokenizer, leaves the one before in 
       ),
       { code: "bad_adapter", reason: "bad_router" },
     );
+    await assert.rejects(
+      test.during(
+        desk.open(
+          { file: randomRouter(test.labels, { bad: 0 }), generation: "b".repeat(64) },
+          VOCABULARY,
+        ),
+      ),
+      /its logits are not numbers/,
+    );
     const file = randomRouter(test.labels);
     const other = { ...VOCABULARY, hash: "1".repeat(64) };
     await assert.rejects(
