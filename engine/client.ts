@@ -4,6 +4,7 @@ import type { AdapterHold, Engine, EngineInfo, EngineStats } from "./core/engine
 import { WeftError } from "./core/errors.ts";
 import type { GenerateRequest, TokenEvent } from "./core/generation.ts";
 import { EventQueue } from "./event_queue.ts";
+import { type ClassLease, RouterClient } from "./router_client.ts";
 import {
   type EngineOptions,
   fromErrorMessage,
@@ -19,6 +20,11 @@ export interface StartOptions extends EngineOptions {
    * few megabytes of an adapter, so the weights should be at hand until a request or hold ends.
    */
   loadAdapter(generation: string): Promise<AdapterWeights>;
+  /**
+   * Leases the adapter of a class that the router chose and that is not on the GPU: its weights are at
+   * hand until it is released.
+   */
+  acquireClass?(label: string): Promise<ClassLease>;
   onProgress?(progress: { loadedBytes: number; totalBytes: number }): void;
   /**
    * The process ends right after `close`, or after a start that failed: the worker's thread is left to it. A GPU
@@ -46,6 +52,9 @@ const NO_STATS: EngineStats = {
   adapterMisses: 0,
   adapterLoads: 0,
   adapterEvictions: 0,
+  routes: 0,
+  routeAbstentions: 0,
+  routeMisses: 0,
 };
 
 /**
@@ -54,9 +63,14 @@ const NO_STATS: EngineStats = {
  * @throws {WeftError} `unavailable`, `bad_model` or `unsupported`, from opening device and model.
  */
 export async function startEngine(options: StartOptions): Promise<Engine> {
-  const { loadAdapter, onProgress, endsWithProcess, ...engineOptions } = options;
+  const { loadAdapter, acquireClass, onProgress, endsWithProcess, ...engineOptions } = options;
   const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
-  const client = new EngineClient(worker, { loadAdapter, onProgress, endsWithProcess });
+  const client = new EngineClient(worker, {
+    loadAdapter,
+    acquireClass,
+    onProgress,
+    endsWithProcess,
+  });
   try {
     await client.start(engineOptions);
   } catch (error) {
@@ -71,7 +85,7 @@ const CLOSE_TIMEOUT_MS = 5000;
 
 /** What the client asks of the rest of the program. */
 export interface ClientHooks
-  extends Pick<StartOptions, "loadAdapter" | "onProgress" | "endsWithProcess"> {
+  extends Pick<StartOptions, "loadAdapter" | "acquireClass" | "onProgress" | "endsWithProcess"> {
   /** How long `close` waits for the worker before it ends it. */
   closeTimeoutMs?: number;
 }
@@ -82,6 +96,7 @@ export type WorkerPort = Pick<Worker, "postMessage" | "terminate" | "onmessage" 
 /** Speaks with the worker. Made by `startEngine`; exported for tests with a stand-in worker. */
 export class EngineClient implements Engine {
   readonly lost: Promise<Error>;
+  readonly router: RouterClient;
   readonly #worker: WorkerPort;
   readonly #hooks: ClientHooks;
   readonly #queues = new Map<string, EventQueue<TokenEvent>>();
@@ -100,6 +115,11 @@ export class EngineClient implements Engine {
     this.#worker = worker;
     this.#hooks = hooks;
     this.lost = this.#lostSignal.promise;
+    this.router = new RouterClient({
+      send: (message) => this.#send(message),
+      dead: () => this.#dead,
+      acquireClass: hooks.acquireClass,
+    });
     this.#ready.promise.catch(() => {}); // Awaited by start(); a late loss is `lost`'s to tell.
     worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#receive(data);
     worker.onerror = (event) => {
@@ -216,6 +236,15 @@ export class EngineClient implements Engine {
         else hold?.resolve();
         break;
       }
+      case "acquire_class":
+        this.router.acquire(message.id, message.label);
+        break;
+      case "release_class":
+        this.router.release(message.id);
+        break;
+      case "router_answer":
+        this.router.receive(message);
+        break;
       case "integrity": {
         const check = this.#integrity.shift();
         if (message.error) check?.reject(fromErrorMessage(message.error));
@@ -274,6 +303,7 @@ export class EngineClient implements Engine {
     for (const hold of this.#holds.values()) hold.reject(error);
     this.#holds.clear();
     this.#queues.clear();
+    this.router.stop(error);
   }
 }
 

@@ -5,6 +5,8 @@ import {
   fromErrorMessage,
   type FromWorker,
   type Outcome,
+  type RouterAnswers,
+  type RouterOrder,
   toErrorMessage,
   type ToWorker,
 } from "./protocol.ts";
@@ -54,6 +56,7 @@ export class EngineLoop {
     const maxQueuedTokens = options.maxQueuedTokens ?? DEFAULT_QUEUED_TOKENS;
     const outcomes: Outcome[] = [];
     const held: FromWorker[] = [];
+    let wake = () => {};
     const opened = await openRunner({
       modelDirectory: options.modelDirectory,
       dtype: options.dtype ?? "auto",
@@ -66,6 +69,9 @@ export class EngineLoop {
       fail: (id, error) => outcomes.push({ id, error: toErrorMessage(error) }),
       held: (id, error) => held.push({ kind: "held", id, error: error && toErrorMessage(error) }),
       requestAdapter: (question) => send({ kind: "need_adapter", question }),
+      acquireClass: (id, label) => send({ kind: "acquire_class", id, label }),
+      releaseClass: (id) => send({ kind: "release_class", id }),
+      wake: () => wake(),
       now: () => performance.now(),
     });
     const { sizing } = opened;
@@ -83,7 +89,9 @@ export class EngineLoop {
       maxQueuedRequests,
       maxQueuedTokens,
     };
-    return new EngineLoop(opened, { info, send, outcomes, held });
+    const loop = new EngineLoop(opened, { info, send, outcomes, held });
+    wake = () => loop.#somethingNew();
+    return loop;
   }
 
   handle(message: Exclude<ToWorker, { kind: "start" }>): void {
@@ -107,6 +115,21 @@ export class EngineLoop {
       case "adapter_failed":
         runner.adapterFailed(message.question, fromErrorMessage(message.error));
         break;
+      case "router":
+        this.#orderRouter(message.id, message.order);
+        break;
+      case "set_classes":
+        runner.desk.setClasses(message.targets);
+        break;
+      case "remove_prototype":
+        runner.desk.removePrototype(message.label);
+        break;
+      case "class_acquired":
+        runner.classAcquired(message.id, message);
+        break;
+      case "class_failed":
+        runner.classAcquired(message.id, { error: fromErrorMessage(message.error) });
+        break;
       case "check_integrity":
         this.#send({ kind: "integrity", error: this.#integrityError() });
         break;
@@ -115,8 +138,7 @@ export class EngineLoop {
     }
     // Refusals and ends need no step to be told.
     if (this.#outcomes.length + this.#held.length > 0) this.#report();
-    this.#messages++;
-    this.#wake?.();
+    this.#somethingNew();
   }
 
   /** Returns once closed; throws WeftError("device_lost") when the device is. */
@@ -142,14 +164,45 @@ export class EngineLoop {
     }
   }
 
+  #somethingNew(): void {
+    this.#messages++;
+    this.#wake?.();
+  }
+
+  /** Until a message comes, or the runner has something to do by itself. */
   #nextMessage(): Promise<void> {
     if (this.#closing || this.#lost) return Promise.resolve();
+    const deadline = this.#opened.runner.nextDeadline;
     return new Promise((resolve) => {
+      const timer = deadline === null
+        ? undefined
+        : setTimeout(() => this.#wake?.(), Math.max(0, deadline - performance.now()));
       this.#wake = () => {
         this.#wake = null;
+        clearTimeout(timer);
         resolve();
       };
     });
+  }
+
+  async #orderRouter(id: number, order: RouterOrder): Promise<void> {
+    const answer = await this.#carryOut(order).catch((error) => ({ error: toErrorMessage(error) }));
+    this.#send({ kind: "router_answer", id, info: this.#opened.runner.desk.info, answer });
+  }
+
+  async #carryOut(order: RouterOrder): Promise<RouterAnswers[keyof RouterAnswers]> {
+    const { desk } = this.#opened.runner;
+    switch (order.order) {
+      case "open":
+        return await desk.open(order.source, order.vocabulary);
+      case "close":
+        await desk.close();
+        return null;
+      case "set_prototype":
+        return await desk.setPrototype(order.label, order.texts);
+      case "route":
+        return await desk.routeTexts(order.texts, order.options);
+    }
   }
 
   /** After every pass, also one without outcomes: the statistics of an idle engine are news as well. */
@@ -163,6 +216,7 @@ export class EngineLoop {
     const { numBlocks: _, usedBlocks: __, cachedBlocks: ___, ...counts } = scheduler.stats;
     const adapters = pool.stats();
     const { hits, misses } = runner.adapterLookups;
+    const { routes, abstentions, misses: routeMisses } = runner.routeCounts;
     return {
       ...counts,
       residentAdapters: adapters.resident,
@@ -173,6 +227,9 @@ export class EngineLoop {
       adapterMisses: misses,
       adapterLoads: adapters.loads,
       adapterEvictions: adapters.evictions,
+      routes,
+      routeAbstentions: abstentions,
+      routeMisses,
     };
   }
 

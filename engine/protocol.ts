@@ -2,6 +2,14 @@ import type { AdapterPart, PartQuestion } from "./core/adapter_part.ts";
 import type { EngineInfo, EngineStats } from "./core/engine.ts";
 import { type ErrorCode, messageOf, WeftError } from "./core/errors.ts";
 import type { GenerateRequest, TokenEvent } from "./core/generation.ts";
+import type {
+  ClassTarget,
+  PrototypeFit,
+  RouterInfo,
+  RouterSource,
+  RoutingVocabulary,
+} from "./core/router.ts";
+import type { RoutingOptions, TextRoute } from "./core/routing.ts";
 import type { SizingOptions } from "./runner/mod.ts";
 
 /** How an engine is started; what is left out follows from the model and the device. */
@@ -25,6 +33,21 @@ export interface ErrorMessage {
   retryAfterSeconds?: number;
 }
 
+/** What the router is asked to do; each is answered by a `router_answer` of its id. */
+export type RouterOrder =
+  | { order: "open"; source: RouterSource; vocabulary: RoutingVocabulary }
+  | { order: "close" }
+  | { order: "set_prototype"; label: string; texts: readonly Uint32Array[] }
+  | { order: "route"; texts: readonly Uint32Array[]; options: RoutingOptions };
+
+/** What each order is answered with. */
+export interface RouterAnswers {
+  open: RouterInfo;
+  close: null;
+  set_prototype: PrototypeFit;
+  route: { router: RouterInfo; routes: TextRoute[] };
+}
+
 /** From the main thread to the engine's worker. */
 export type ToWorker =
   | { kind: "start"; options: EngineOptions }
@@ -34,6 +57,11 @@ export type ToWorker =
   | { kind: "adapter_failed"; question: PartQuestion; error: ErrorMessage }
   | { kind: "hold"; id: number; generation: string }
   | { kind: "unhold"; id: number }
+  | { kind: "router"; id: number; order: RouterOrder }
+  | { kind: "set_classes"; targets: readonly ClassTarget[] }
+  | { kind: "remove_prototype"; label: string }
+  | { kind: "class_acquired"; id: number; generation: string }
+  | { kind: "class_failed"; id: number; error: ErrorMessage }
   | { kind: "check_integrity" }
   | { kind: "close" };
 
@@ -46,6 +74,16 @@ export type FromWorker =
   | { kind: "need_adapter"; question: PartQuestion }
   /** A hold's generation is on the GPU, or never will be. */
   | { kind: "held"; id: number; error: ErrorMessage | null }
+  /** Answered by `class_acquired` or `class_failed`. */
+  | { kind: "acquire_class"; id: number; label: string }
+  | { kind: "release_class"; id: number }
+  | {
+    kind: "router_answer";
+    id: number;
+    /** What is in place now. */
+    info: RouterInfo | null;
+    answer: RouterAnswers[keyof RouterAnswers] | { error: ErrorMessage };
+  }
   | { kind: "integrity"; error: ErrorMessage | null }
   | { kind: "lost"; error: ErrorMessage }
   | { kind: "closed" };

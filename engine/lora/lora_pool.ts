@@ -91,6 +91,16 @@ export class LoraPool {
     return this.#residents.isWhole(generation);
   }
 
+  /** (u32 slot, f32 weight) `[maxBatch, MAX_MIXTURE]`: every batch row's mixture. */
+  get mixtures(): GPUBuffer {
+    return this.#mix;
+  }
+
+  /** Its slot in mixtures; null unless it is here as a whole. */
+  slotOf(generation: string): number | null {
+    return this.has(generation) ? this.#slot(generation) : null;
+  }
+
   /** What is known of a generation that has a place or is held. */
   header(generation: string): AdapterHeader | undefined {
     return this.#known.get(generation)?.header;

@@ -33,11 +33,19 @@ export interface StepInput {
   logprobs: boolean;
 }
 
+/** Something on the GPU that is to be read with a step's results. */
+export interface StepExtra {
+  buffer: GPUBuffer;
+  bytes: number;
+}
+
 /** What a submission drew: entry `step * sampled + i`; see TOKEN_NOTHING and TOKEN_FAILED. */
 export interface StepOutput {
   drawn: Uint32Array;
   /** For `readLogprobs`, when asked for. */
   logprobs: ArrayBuffer | null;
+  /** When asked for. */
+  extra: ArrayBuffer | null;
 }
 
 export interface DecoderOptions extends Omit<StackParts, "buffers" | "caches" | "rotation"> {
@@ -45,6 +53,8 @@ export interface DecoderOptions extends Omit<StackParts, "buffers" | "caches" | 
   /** KV blocks of 16 tokens. */
   numBlocks: number;
   maxBurst: number;
+  /** Bytes of an extra at most. */
+  maxExtraBytes: number;
 }
 
 /** The batch row of tokens that kernels pass over. */
@@ -119,7 +129,10 @@ export class Decoder {
       rotation: gpu.buffers.from("rotation", rotationTable(config, shape.maxModelLen)),
     };
     const perRow = 4 + (1 + MAX_LOGPROBS) * 8;
-    const readback = await Readback.open(gpu, maxBurst * shape.maxBatch * perRow);
+    const readback = await Readback.open(
+      gpu,
+      maxBurst * shape.maxBatch * perRow + options.maxExtraBytes,
+    );
     return new Decoder(options, parts, readback);
   }
 
@@ -129,8 +142,8 @@ export class Decoder {
     this.#gpu.device.queue.writeBuffer(this.#buffers.decode.blockTables, offset, blocks);
   }
 
-  /** Runs one submission. Row states, tables and mixtures must have been written before. */
-  async run(input: StepInput): Promise<StepOutput> {
+  /** Runs one submission. Row states, tables and mixtures must have been written, or recorded, before. */
+  async run(input: StepInput, extra: StepExtra | null = null): Promise<StepOutput> {
     const { prefill, decode, sampled, picks, burst } = input;
     const recorder = this.#recorder;
     this.#upload(input);
@@ -152,14 +165,18 @@ export class Decoder {
     const count = burst * sampled.length;
     if (count === 0) {
       recorder.submit();
-      return { drawn: new Uint32Array(0), logprobs: null };
+      return { drawn: new Uint32Array(0), logprobs: null, extra: null };
     }
     const parts = [{ buffer: this.sampling.drawn, bytes: 4 * count }];
     if (input.logprobs) {
       parts.push({ buffer: this.sampling.logprobs, bytes: count * (1 + MAX_LOGPROBS) * 8 });
     }
-    const [drawn, logprobs] = await this.#readback.read(recorder, parts);
-    return { drawn: new Uint32Array(drawn), logprobs: logprobs ?? null };
+    const read = await this.#readback.read(recorder, extra ? [...parts, extra] : parts);
+    return {
+      drawn: new Uint32Array(read[0]),
+      logprobs: input.logprobs ? read[1] : null,
+      extra: extra ? read.at(-1)! : null,
+    };
   }
 
   /**

@@ -1,5 +1,11 @@
 /** The decoder-only transformer on the GPU. */
-export { Decoder, type DecoderOptions, type StepInput, type StepOutput } from "./decoder.ts";
+export {
+  Decoder,
+  type DecoderOptions,
+  type StepExtra,
+  type StepInput,
+  type StepOutput,
+} from "./decoder.ts";
 export type { AdapterFactory, GroupAdapter, Segment } from "./decoder_stack.ts";
 export type { StepShape } from "./step_buffers.ts";
 export { type ModelWeights, uploadWeights } from "./weights.ts";

@@ -1,4 +1,13 @@
+export { fitPrototype } from "./prototype_fit.ts";
 export { paddedLength, paddedLengths } from "./padding.ts";
+export { ClassTable, slotsOf } from "./class_table.ts";
+export { refused } from "./refusal.ts";
+export {
+  ResidentRouter,
+  type RoutedOutput,
+  type RouterBatch,
+  type RouterSurroundings,
+} from "./resident_router.ts";
 export { readRouterFile, type RouterFile } from "./router_file.ts";
 export {
   type RouterInput,

@@ -1,7 +1,6 @@
 import type { AdapterPart, PartQuestion } from "../core/adapter_part.ts";
 import type { AdapterHeader } from "../core/adapter_weights.ts";
 import { WeftError } from "../core/errors.ts";
-import type { ActiveRequest } from "./active_request.ts";
 import { AdapterHolds } from "./adapter_holds.ts";
 import { AdapterUploads } from "./adapter_uploads.ts";
 import type { AdapterPool, RunnerPorts } from "./ports.ts";
@@ -12,9 +11,19 @@ const PATIENCE = 64;
 /** Adapters asked for or begun in memory ahead of their turn, at most; the oldest request's come on top. */
 const MAX_AHEAD = 32;
 
-/** A request that can never run. */
-export interface Hopeless {
-  active: ActiveRequest;
+type GatePorts = Pick<RunnerPorts, "held" | "requestAdapter" | "now">;
+
+/** Whoever needs adapters on the GPU: a request, or the route of a sentence. */
+export interface Claimant {
+  readonly generations: readonly string[];
+  /** They are there, pinned. */
+  readonly ready: boolean;
+  markReady(now: number): void;
+}
+
+/** A claimant that can never have what it needs. */
+export interface Hopeless<C extends Claimant = Claimant> {
+  active: C;
   error: WeftError;
 }
 
@@ -23,20 +32,20 @@ export interface Hopeless {
  * adapters, pinned, or none, so that two can never wait for each other's. Oldest first: one that
  * lacks room is overtaken for a while only. What has a place is then written in slices.
  */
-export class AdapterGate {
+export class AdapterGate<C extends Claimant = Claimant> {
   readonly #pool: AdapterPool;
-  readonly #ports: RunnerPorts;
+  readonly #ports: GatePorts;
   readonly #uploads: AdapterUploads;
   readonly #holds: AdapterHolds;
   /** Without places. */
-  readonly #waiting = new Set<ActiveRequest>();
+  readonly #waiting = new Set<C>();
   /** Pinned in places that are still being written. */
-  readonly #placed = new Set<ActiveRequest>();
+  readonly #placed = new Set<C>();
   #blockedSteps = 0;
   #hits = 0;
   #misses = 0;
 
-  constructor(pool: AdapterPool, ports: RunnerPorts) {
+  constructor(pool: AdapterPool, ports: GatePorts) {
     this.#pool = pool;
     this.#ports = ports;
     this.#uploads = new AdapterUploads(pool, ports);
@@ -48,7 +57,7 @@ export class AdapterGate {
     return { hits: this.#hits, misses: this.#misses };
   }
 
-  add(active: ActiveRequest): void {
+  add(active: C): void {
     for (const generation of active.generations) {
       if (this.#pool.has(generation)) this.#hits++;
       else this.#misses++;
@@ -56,8 +65,25 @@ export class AdapterGate {
     if (!active.ready) this.#waiting.add(active);
   }
 
+  /**
+   * Pins what is on the GPU as a whole, ahead of those who wait; false where something isn't. `overtake`
+   * says who may do so even where somebody has waited for room for long: one that runs already.
+   */
+  pin(generations: readonly string[], { overtake }: { overtake: boolean }): boolean {
+    if (!overtake && this.#blockedSteps >= PATIENCE) return false;
+    const isPinned = generations.every((generation) => this.#pool.has(generation)) &&
+      this.#pool.place(generations, new Map());
+    if (isPinned) this.#hits += generations.length;
+    return isPinned;
+  }
+
+  /** Undoes a `pin`, or the pins of a claimant that became ready and shares its fate with another. */
+  unpin(generations: readonly string[]): void {
+    this.#pool.release(generations);
+  }
+
   /** Call once for every request that ends, ready or not. */
-  remove(active: ActiveRequest): void {
+  remove(active: C): void {
     if (active.ready || this.#placed.has(active)) this.#pool.release(active.generations);
     this.#waiting.delete(active);
     this.#placed.delete(active);
@@ -75,7 +101,7 @@ export class AdapterGate {
   }
 
   /** Returns the requests that cannot run, if it is a part that no adapter can be made of. */
-  arrived(part: AdapterPart): Hopeless[] {
+  arrived(part: AdapterPart): Hopeless<C>[] {
     try {
       this.#uploads.arrived(part);
       return [];
@@ -86,13 +112,13 @@ export class AdapterGate {
   }
 
   /** Returns the requests that cannot run without it. */
-  failed(question: PartQuestion, error: WeftError): Hopeless[] {
+  failed(question: PartQuestion, error: WeftError): Hopeless<C>[] {
     return this.#uploads.failed(question) ? this.#fail(question.generation, error) : [];
   }
 
   /** Places as many waiting requests as possible; returns those that can never run. */
-  admit(): Hopeless[] {
-    const hopeless: Hopeless[] = [];
+  admit(): Hopeless<C>[] {
+    const hopeless: Hopeless<C>[] = [];
     let blocked = false;
     const [oldest] = this.#waiting;
     for (const active of this.#waiting) {
@@ -125,7 +151,7 @@ export class AdapterGate {
    * Writes a slice of what has places, requests' before what is only held: for `limitMs` at most, or
    * freely where that is null. Requests that have all of theirs now are ready.
    */
-  upload(limitMs: number | null): { hopeless: Hopeless[]; modules: number; more: boolean } {
+  upload(limitMs: number | null): { hopeless: Hopeless<C>[]; modules: number; more: boolean } {
     if (this.#placed.size === 0 && this.#holds.size === 0) {
       return { hopeless: [], modules: 0, more: false };
     }
@@ -144,7 +170,7 @@ export class AdapterGate {
   }
 
   /** The headers of all that the request needs; asks for those not known, within the limit. */
-  #headers({ generations }: ActiveRequest, limit: number): Map<string, AdapterHeader> | null {
+  #headers({ generations }: Claimant, limit: number): Map<string, AdapterHeader> | null {
     const headers = new Map<string, AdapterHeader>();
     const missing: string[] = [];
     for (const generation of generations) {
@@ -160,7 +186,7 @@ export class AdapterGate {
     return null;
   }
 
-  #fail(generation: string, error: WeftError): Hopeless[] {
+  #fail(generation: string, error: WeftError): Hopeless<C>[] {
     this.#holds.fail(generation, error);
     this.#dropUnwanted();
     return [...this.#waiting, ...this.#placed]

@@ -2,7 +2,7 @@ import type { DeviceInfo } from "../core/engine.ts";
 import { WeftError } from "../core/errors.ts";
 import type { ModelConfig } from "../core/model_config.ts";
 import { type Gpu, openGpu, Recorder } from "../gpu/mod.ts";
-import { type Dtype, KernelSet } from "../kernels/mod.ts";
+import { type Dtype, KernelSet, RECORD_BYTES } from "../kernels/mod.ts";
 import {
   type ModelDirectory,
   openModelDirectory,
@@ -14,6 +14,7 @@ import { Decoder, uploadWeights } from "../model/mod.ts";
 import { BLOCK_SIZE, Scheduler } from "../scheduler/mod.ts";
 import { defaultKvBytes, defaultPrefillTokens, usableMemory } from "./memory.ts";
 import type { AdapterPool, RunnerPorts } from "./ports.ts";
+import { RouteDesk } from "./routing/mod.ts";
 import { Runner } from "./runner.ts";
 import { sizeEngine, type Sizing, type SizingFacts, type SizingOptions } from "./sizing.ts";
 
@@ -123,6 +124,7 @@ async function assemble(
     recorder,
     numBlocks,
     maxBurst,
+    maxExtraBytes: maxBatch * RECORD_BYTES,
   });
   if (options.warmUp ?? true) await decoder.warmUp();
   const scheduler = new Scheduler({
@@ -135,9 +137,16 @@ async function assemble(
     maxQueuedTokens: options.maxQueuedTokens,
     prefixCache: options.prefixCache ?? true,
   });
+  const { states, drawn } = decoder.sampling;
+  const tables = { mix: pool.mixtures, states, drawn, maxBatch };
+  const desk = new RouteDesk({ kernels, tables, uniforms }, {
+    recorder,
+    slotOf: (generation) => pool.slotOf(generation),
+    wake: ports.wake,
+  });
   await throwFault(gpu);
   return {
-    runner: new Runner({ decoder, scheduler, pool, fault: gpu.fault }, ports),
+    runner: new Runner({ decoder, scheduler, pool, desk, fault: gpu.fault }, ports),
     scheduler,
     decoder,
     pool,
@@ -149,6 +158,7 @@ async function assemble(
     allocatedBytes: gpu.buffers.bytes,
     lost: gpu.device.lost,
     close: async () => {
+      await desk.dispose();
       await decoder.close();
       gpu.buffers.destroy();
       gpu.device.destroy();

@@ -12,6 +12,14 @@ export interface RunnerPorts {
   held(id: number, error: WeftError | null): void;
   /** Answered by `Runner.adapterArrived` or `adapterFailed`; nothing is asked twice at a time. */
   requestAdapter(question: PartQuestion): void;
+  /**
+   * The router chose this adapter and it is not on the GPU: answered by `Runner.classAcquired`, and its
+   * weights are at hand from then on until `releaseClass`.
+   */
+  acquireClass(id: number, label: string): void;
+  releaseClass(id: number): void;
+  /** There is something to do in a step that no message told of. */
+  wake(): void;
   /** Milliseconds from any fixed point. */
   now(): number;
 }
@@ -20,6 +28,8 @@ export interface RunnerPorts {
 export interface AdapterPool {
   /** Whether it is here as a whole, and batch rows may use it. */
   has(generation: string): boolean;
+  /** Its slot in the rows' mixtures; null unless it is here as a whole. */
+  slotOf(generation: string): number | null;
   /** What is known of a generation that has a place or is held. */
   header(generation: string): AdapterHeader | undefined;
   /** Places and pins everything named, or nothing (false); `missing` tells what to write then. */

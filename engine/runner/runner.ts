@@ -1,14 +1,16 @@
 import type { AdapterPart, PartQuestion } from "../core/adapter_part.ts";
 import { WeftError } from "../core/errors.ts";
-import type { FinishReason, GeneratedToken, GenerateRequest } from "../core/generation.ts";
+import type { FinishReason, GeneratedToken, GenerateRequest, Mixture } from "../core/generation.ts";
 import { readLogprobs, TOKEN_FAILED, TOKEN_NOTHING } from "../kernels/mod.ts";
 import type { Decoder, StepOutput } from "../model/mod.ts";
 import type { Scheduler, Sequence, StepPlan } from "../scheduler/mod.ts";
 import { ActiveRequest } from "./active_request.ts";
 import { AdapterGate, type Hopeless } from "./adapter_gate.ts";
+import { mixtureKey } from "./mixture_key.ts";
 import type { AdapterPool, RunnerPorts } from "./ports.ts";
 import { checkRequest } from "./request_check.ts";
-import { buildStep } from "./step_builder.ts";
+import { AnswerRoute, noRouter, RoutedAnswers, type RouteDesk } from "./routing/mod.ts";
+import { buildStep, mixtureOfChunk } from "./step_builder.ts";
 
 /** A slice of uploads may always take this long, however fast decoding is. */
 const LEAST_SLICE_MS = 1;
@@ -18,6 +20,7 @@ export interface RunnerParts {
   decoder: Decoder;
   scheduler: Scheduler;
   pool: AdapterPool;
+  desk: RouteDesk;
   /** The device's first error, if it had one; see Gpu.fault. */
   fault: () => Error | null;
 }
@@ -30,6 +33,7 @@ export class Runner {
   readonly #parts: RunnerParts;
   readonly #ports: RunnerPorts;
   readonly #gate: AdapterGate;
+  readonly #routed: RoutedAnswers;
   readonly #requests = new Map<string, ActiveRequest>();
   /** How long decoding rows last waited for one token, without uploads beside them if that was seen. */
   #decodeMs = 0;
@@ -38,6 +42,17 @@ export class Runner {
     this.#parts = parts;
     this.#ports = ports;
     this.#gate = new AdapterGate(parts.pool, ports);
+    this.#routed = new RoutedAnswers({
+      ...parts,
+      gate: this.#gate,
+      ports,
+      fail: (active, error) => this.#fail(active, error),
+    });
+  }
+
+  /** The router's place; its errands are run between steps. */
+  get desk(): RouteDesk {
+    return this.#parts.desk;
   }
 
   /** Queues a request; a refusal is reported through `fail`. */
@@ -45,15 +60,18 @@ export class Runner {
     const { scheduler, decoder } = this.#parts;
     try {
       checkRequest(request, decoder.sampling.shape.vocab);
+      const now = this.#ports.now();
+      const route = this.#routeOf(request, now);
       const sequence = scheduler.add({
         id: request.id,
         promptTokens: request.promptTokens,
         maxTokens: request.maxTokens,
-        mixtureKey: mixtureKey(request),
+        mixtureKey: mixtureKey(request.mixture),
       });
-      const active = new ActiveRequest(request, sequence, this.#ports.now());
+      const active = new ActiveRequest(request, { sequence, route }, now);
       this.#requests.set(request.id, active);
       this.#gate.add(active);
+      this.#routed.add(active);
     } catch (error) {
       if (!(error instanceof WeftError)) throw error;
       this.#ports.fail(request.id, error);
@@ -84,18 +102,34 @@ export class Runner {
     this.#failAll(this.#gate.failed(question, error));
   }
 
+  /** What the router's choice of an adapter, told by `RunnerPorts.acquireClass`, stands for. */
+  classAcquired(id: number, answer: { generation: string } | { error: WeftError }): void {
+    this.#routed.classAcquired(id, answer);
+  }
+
+  /** When `step` has something to do even if nothing is told until then; null: never. */
+  get nextDeadline(): number | null {
+    return this.#routed.nextDeadline;
+  }
+
   /** Runs one step, with a slice of uploads before it; false when there is nothing to do now. */
   async step(): Promise<boolean> {
-    const { scheduler, decoder, pool } = this.#parts;
+    const { scheduler } = this.#parts;
     this.#failAll(this.#gate.admit());
     const decoding = scheduler.stats.running > 0;
     const slice = this.#gate.upload(decoding ? Math.max(LEAST_SLICE_MS, this.#decodeMs) : null);
     this.#failAll(slice.hopeless);
-    const plan = scheduler.schedule(({ id }) => this.#requests.get(id)!.ready);
-    if (!plan) return slice.more;
+    this.#routed.settleAwaited();
+    const served = await this.#parts.desk.serve();
+    const asked = await this.#routed.ask();
+    const plan = scheduler.schedule(({ id }) => {
+      const active = this.#requests.get(id)!;
+      return active.ready && this.#routed.mayRun(active);
+    });
+    if (!plan) return slice.more || served || asked;
     this.#writeRows(plan);
     const start = this.#ports.now();
-    const output = await decoder.run(buildStep(plan, this.#requests, pool));
+    const { output, due, routed } = await this.#run(plan);
     if (plan.prefills.length === 0 && (slice.modules === 0 || this.#decodeMs === 0)) {
       this.#decodeMs = (this.#ports.now() - start) / plan.burst;
     }
@@ -103,8 +137,15 @@ export class Runner {
     await new Promise((resolve) => setImmediate(resolve));
     const fault = this.#parts.fault();
     if (fault) throw fault;
+    this.#routed.afterStep(due, routed);
     this.#commit(plan, output);
+    this.#routed.afterCommit();
     return true;
+  }
+
+  /** Routes of prompts and sentences. */
+  get routeCounts(): { routes: number; abstentions: number; misses: number } {
+    return this.#routed.counts;
   }
 
   /** How often requests found their adapters on the GPU. */
@@ -122,45 +163,77 @@ export class Runner {
     this.#parts.pool.checkIntegrity();
   }
 
+  /** Runs the plan, behind the routing of rows whose sentence begins with it. */
+  async #run(plan: StepPlan) {
+    const { decoder, pool } = this.#parts;
+    const due = this.#routed.inStep(plan, this.#requests);
+    const mostRanks = this.#routed.mostRanks(due);
+    const step = buildStep(plan, this.#requests, { pool, mostRanks });
+    const routing = due.length > 0 ? await this.#routed.record(due) : null;
+    const output = await decoder.run(step, routing?.records ?? null);
+    routing?.dispose();
+    return { output, due, routed: routing ? routing.read(output.extra!) : [] };
+  }
+
+  /** Null for a request that names its mixture. */
+  #routeOf({ routing }: GenerateRequest, now: number): AnswerRoute | null {
+    if (!routing) return null;
+    const { vocabulary } = this.#parts.desk;
+    if (!vocabulary) throw noRouter();
+    return new AnswerRoute(routing, vocabulary, now);
+  }
+
   /** Brings the GPU's rows up to date with what the plan assumes. */
   #writeRows(plan: StepPlan): void {
     const now = this.#ports.now();
-    for (const { sequence, last } of plan.prefills) {
+    for (const chunk of plan.prefills) {
+      const { sequence, last } = chunk;
       const active = this.#requests.get(sequence.id)!;
       if (!active.started) {
         active.markStarted(now);
         this.#ports.emit(sequence.id, { kind: "started", cachedTokens: sequence.numCached });
       }
-      this.#writeRow(active);
+      this.#writeRow(active, mixtureOfChunk(chunk, this.#requests));
       if (last) {
         const position = sequence.length - 1;
         this.#writeState(sequence, { token: 0, position, budget: 1 });
       }
     }
     for (const sequence of plan.decodes) {
-      this.#writeRow(this.#requests.get(sequence.id)!);
+      const active = this.#requests.get(sequence.id)!;
+      this.#writeRow(active, active.mixture);
+      const most = active.route?.mostTokens ?? Infinity;
       this.#writeState(sequence, {
         token: sequence.tokens[sequence.length - 1],
         position: sequence.length - 1,
-        budget: Math.min(plan.burst, sequence.remaining),
+        budget: Math.min(plan.burst, sequence.remaining, most),
       });
     }
   }
 
-  /** What a row keeps from its admission on, and its growing block table. */
-  #writeRow(active: ActiveRequest): void {
+  /** What a row keeps from its admission on, its growing block table, and its mixture. */
+  #writeRow(active: ActiveRequest, mixture: Mixture): void {
     const { decoder, pool } = this.#parts;
-    const { sequence, request } = active;
+    const { sequence, request, route } = active;
     if (active.rowAdmission !== sequence.admissions) {
       active.rowAdmission = sequence.admissions;
       active.tableVersion = -1;
+      active.rowMixture = null;
       decoder.sampling.admit(sequence.row, {
         sampling: request.sampling,
         promptTokens: request.promptTokens,
         answerTokens: sequence.tokens.subarray(sequence.numPrompt),
-        pauseTokens: [...request.stopTokens, ...request.pauseTokens],
+        pauseTokens: [
+          ...request.stopTokens,
+          ...request.pauseTokens,
+          ...(route?.pauseTokens ?? []),
+        ],
       });
-      pool.setMixture(sequence.row, request.mixture);
+    }
+    const key = mixtureKey(mixture);
+    if (active.rowMixture !== key) {
+      active.rowMixture = key;
+      pool.setMixture(sequence.row, mixture);
     }
     if (active.tableVersion !== sequence.blockTableVersion) {
       active.tableVersion = sequence.blockTableVersion;
@@ -202,7 +275,8 @@ export class Runner {
         this.#fail(active, new WeftError("internal", message));
         continue;
       }
-      this.#ports.emit(sequence.id, { kind: "tokens", tokens });
+      if (tokens.length > 0) this.#ports.emit(sequence.id, { kind: "tokens", tokens });
+      this.#routed.read(active, tokens);
       const reason = active.reasonToFinish(tokens, now);
       if (reason) this.#finish(active, reason);
     }
@@ -238,7 +312,10 @@ export class Runner {
   }
 
   #failAll(hopeless: readonly Hopeless[]): void {
-    for (const { active, error } of hopeless) this.#fail(active, error);
+    for (const { active, error } of hopeless) {
+      if (active instanceof ActiveRequest) this.#fail(active, error);
+      else this.#routed.hopeless(active);
+    }
   }
 
   #fail(active: ActiveRequest, error: WeftError): void {
@@ -250,10 +327,6 @@ export class Runner {
     this.#requests.delete(active.request.id);
     this.#parts.scheduler.finish(active.sequence);
     this.#gate.remove(active);
+    this.#routed.forget(active);
   }
-}
-
-/** Names the computation a prompt's keys and values come from: generations and exact weights. */
-function mixtureKey({ mixture }: GenerateRequest): string {
-  return mixture.map(({ generation, weight }) => `${generation}:${weight}`).join(",");
 }

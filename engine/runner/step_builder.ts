@@ -1,18 +1,22 @@
 import type { StepInput } from "../model/mod.ts";
-import type { StepPlan } from "../scheduler/mod.ts";
+import type { Mixture } from "../core/generation.ts";
+import type { PrefillChunk, StepPlan } from "../scheduler/mod.ts";
 import type { ActiveRequest } from "./active_request.ts";
 import type { AdapterPool } from "./ports.ts";
 
-/** Lays a plan out as the arrays a step computes. */
+/**
+ * Lays a plan out as the arrays a step computes. `mostRanks` is a bound for rows whose mixture the GPU
+ * is about to choose.
+ */
 export function buildStep(
   plan: StepPlan,
   requests: ReadonlyMap<string, ActiveRequest>,
-  pool: AdapterPool,
+  { pool, mostRanks }: { pool: AdapterPool; mostRanks: number },
 ): StepInput {
   const { prefills, decodes, burst } = plan;
   const requestOf = (id: string) => requests.get(id)!.request;
-  const rankTotal = (sequences: readonly { id: string }[]) =>
-    sequences.reduce((most, { id }) => Math.max(most, pool.rankTotal(requestOf(id).mixture)), 0);
+  const most = (mixtures: readonly Mixture[]) =>
+    mixtures.reduce((most, mixture) => Math.max(most, pool.rankTotal(mixture)), 0);
 
   const count = prefills.reduce((sum, { tokens }) => sum + tokens.length, 0);
   const ids = new Uint32Array(count);
@@ -34,7 +38,7 @@ export function buildStep(
     prefill: {
       tokens: count,
       contextLength: Math.max(0, ...prefills.map((p) => p.start + p.tokens.length)),
-      rankTotal: rankTotal(prefills.map(({ sequence }) => sequence)),
+      rankTotal: most(prefills.map((chunk) => mixtureOfChunk(chunk, requests))),
       ids,
       positions,
       rows,
@@ -42,11 +46,19 @@ export function buildStep(
     decode: {
       tokens: decodes.length,
       contextLength: Math.max(0, ...decodes.map(({ length }) => length + burst - 1)),
-      rankTotal: rankTotal(decodes),
+      rankTotal: Math.max(most(decodes.map(({ id }) => requests.get(id)!.mixture)), mostRanks),
     },
     sampled: Uint32Array.from(sampled, ({ row }) => row),
     picks,
     burst,
     logprobs: sampled.some(({ id }) => requestOf(id).sampling.logprobs !== null),
   };
+}
+
+/** What a chunk's positions are computed under. */
+export function mixtureOfChunk(
+  { sequence, segment }: PrefillChunk,
+  requests: ReadonlyMap<string, ActiveRequest>,
+): Mixture {
+  return requests.get(sequence.id)!.mixtureOf(sequence.segments[segment].mixtureKey);
 }

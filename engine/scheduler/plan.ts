@@ -30,7 +30,7 @@ export interface StepPlan<S extends Sequence = Sequence> {
   readonly preempted: readonly S[];
 }
 
-/** The tokens a step drew, for each sequence it sampled. */
+/** The tokens a step drew, for each sequence it sampled; a decode that was stopped drew none. */
 export type StepResults = ReadonlyMap<Sequence, readonly number[]>;
 
 /** A snapshot. Counters only grow. */

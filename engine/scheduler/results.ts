@@ -6,10 +6,11 @@ import type { SequenceRecord } from "./sequence.ts";
 export function checkResults(plan: StepPlan<SequenceRecord>, results: StepResults): void {
   let expected = 0;
   for (const { sequence, last } of plan.prefills) {
-    if (last) expected += checkDrawn(sequence, { results, most: 1 });
+    if (last) expected += checkDrawn(sequence, { results, least: 1, most: 1 });
   }
   for (const sequence of plan.decodes) {
-    expected += checkDrawn(sequence, { results, most: Math.min(plan.burst, sequence.remaining) });
+    const most = Math.min(plan.burst, sequence.remaining);
+    expected += checkDrawn(sequence, { results, least: 0, most });
   }
   ensure(
     expected === results.size,
@@ -20,13 +21,13 @@ export function checkResults(plan: StepPlan<SequenceRecord>, results: StepResult
 /** 1 if the sequence has a result; one that was ended in flight needs none. */
 function checkDrawn(
   sequence: SequenceRecord,
-  { results, most }: { results: StepResults; most: number },
+  { results, least, most }: { results: StepResults; least: number; most: number },
 ): number {
   const drawn = results.get(sequence);
   ensure(
     sequence.flight === "doomed" ||
-      (drawn !== undefined && drawn.length >= 1 && drawn.length <= most),
-    () => `${drawn?.length ?? "no"} tokens drawn for "${sequence.id}", must be 1 to ${most}`,
+      (drawn !== undefined && drawn.length >= least && drawn.length <= most),
+    () => `${drawn?.length ?? "no"} tokens drawn for "${sequence.id}", must be ${least} to ${most}`,
   );
   return drawn ? 1 : 0;
 }

@@ -90,11 +90,11 @@ export class Scheduler {
   }
 
   /**
-   * Between steps, gives a decoding sequence another mixture for its latest, not yet fed token (at
-   * position `from`) and all that follow. `carry` keeps what was computed. `recompute` prefills the
-   * whole text again under the new mixture, as after a preemption: the last chunk feeds the latest
-   * token and draws the one after it, so none is drawn twice. It keeps its row, or where blocks are
-   * missing (others use those it shared) waits at the head of the queue.
+   * Between steps, gives a sequence another mixture for what is not computed yet: from position `from`
+   * on, at most its latest token. `carry` keeps what was computed. `recompute` makes the whole text one
+   * segment and prefills it again under the new mixture, as after a preemption: the last chunk feeds the
+   * latest token and draws the one after it, so none is drawn twice. It keeps its row, or where blocks
+   * are missing (others use those it shared) waits at the head of the queue.
    */
   changeMixture(
     sequence: Sequence,
@@ -102,15 +102,27 @@ export class Scheduler {
   ): void {
     const known = this.#landed(sequence);
     ensure(
-      known.phase === "decode" && from === known.length - 1 && known.numComputed <= from,
+      known.numComputed <= from && from < known.length,
       () =>
         `"${known.id}" cannot change its mixture at ${from} of ${known.length} in ${known.phase}`,
     );
     if (policy === "carry") return known.appendSegment(from, key);
+    if (known.state === "waiting") return known.appendSegment(0, key);
     this.#blocks.release(known);
     known.appendSegment(0, key);
     known.phase = "prefill";
     if (!this.#blocks.admit(known, 0)) this.#preempt(known);
+  }
+
+  /** While a decode is in flight: the token it feeds, and all after it, are computed under this mixture. */
+  nameMixture(sequence: Sequence, key: string): void {
+    const known = this.#sequences.get(sequence.id);
+    if (known?.flight === "doomed") return;
+    ensure(
+      known?.flight === "flying" && known.phase === "decode",
+      () => `"${sequence.id}" has no decode in flight to name the mixture of`,
+    );
+    known.appendSegment(known.numComputed, key);
   }
 
   /** The sequence sits out steps, with its row and blocks (unless it is preempted). */

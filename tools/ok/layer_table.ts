@@ -9,6 +9,7 @@
 export const ENGINE_LAYERS: readonly (readonly string[])[] = [
   ["engine/mod"],
   ["engine/client"],
+  ["engine/router_client"],
   ["engine/worker"],
   ["engine/engine_loop", "engine/event_queue"],
   ["engine/protocol"],

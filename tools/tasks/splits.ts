@@ -59,7 +59,15 @@ export function asSentence(answer: string): string {
 
 /** Chains examples of different tasks, of the given ones or of any. */
 export function chain(rng: Rng, tasks: readonly Task[]): Composite {
-  const examples = tasks.map((task) => task.make(rng));
+  return chainOf(rng, tasks, tasks.map((task) => task.make(rng)));
+}
+
+/** Chains these examples, one of each task. */
+export function chainOf(
+  rng: Rng,
+  tasks: readonly Task[],
+  examples: readonly Example[],
+): Composite {
   const answers = examples.map((example) => asSentence(example.answer));
   return {
     prompt: rng.pick(JOINERS)(examples.map((example) => example.prompt)),

@@ -16,7 +16,7 @@ export interface GatherShape {
 /** The router's input of one batch. */
 export interface GatheredBatch {
   rows: number;
-  /** The longest row's tokens, at least 1: all rows are padded to it. */
+  /** The longest row's tokens, at least 1, padded: all rows are as long. */
   sequence: number;
 }
 
@@ -61,8 +61,12 @@ export class Gather {
     }, uniforms);
   }
 
-  /** At most once per submission: its inputs are written when called. */
-  record(recorder: Recorder, orders: readonly GatherOrder[]): GatheredBatch {
+  /** At most once per submission: its inputs are written when called. `pad` gives at most `maxTokens`. */
+  record(
+    recorder: Recorder,
+    orders: readonly GatherOrder[],
+    pad: (length: number) => number = (length) => length,
+  ): GatheredBatch {
     const { maxRows, maxTokens, vocab } = this.#shape;
     if (orders.length > maxRows) {
       throw new Error(
@@ -78,6 +82,7 @@ export class Gather {
       used += length;
       sequence = Math.max(sequence, Math.min(length + (drawn === null ? 0 : 1), maxTokens));
     });
+    sequence = pad(sequence);
     // Deno panics when asked to write nothing.
     if (orders.length > 0) {
       this.#queue.writeBuffer(this.#orders, 0, this.#orderBytes, 0, orders.length * GATHER_BYTES);

@@ -130,9 +130,13 @@ export class RoutingKernels {
     this.#prototypes.set(index, prototype);
   }
 
-  /** Records the making of the router's input; at most once per submission. */
-  gather(recorder: Recorder, orders: readonly GatherOrder[]): GatheredBatch {
-    return this.#gather.record(recorder, orders);
+  /** Records the making of the router's input, of padded length; at most once per submission. */
+  gather(
+    recorder: Recorder,
+    orders: readonly GatherOrder[],
+    pad?: (length: number) => number,
+  ): GatheredBatch {
+    return this.#gather.record(recorder, orders, pad);
   }
 
   /** Records what turns a run's outputs into mixtures; at most once per submission. */

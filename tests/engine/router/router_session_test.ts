@@ -179,7 +179,7 @@ Deno.test("neither opening nor running grows the GPU's buffers or onnxruntime's 
   device.destroy();
 });
 
-function scaleTable(table: { values: number[] | bigint[] }, factor: number): void {
+function scaleTable(table: { values: number[] | bigint[] | Float32Array }, factor: number): void {
   table.values = (table.values as number[]).map((value) => factor * value);
 }
 

@@ -39,7 +39,7 @@ function adapter(generation: string, config: ModelConfig): AdapterWeights {
 /** A gate between requests and a main thread that answers in any order, or says that it failed. */
 class Trace {
   readonly paper: PaperPool;
-  readonly gate: AdapterGate;
+  readonly gate: AdapterGate<ActiveRequest>;
   readonly weights: Map<string, AdapterWeights>;
   readonly active = new Set<ActiveRequest>();
   readonly failures = new Map<ActiveRequest, WeftError>();
@@ -55,8 +55,6 @@ class Trace {
     this.paper = new PaperPool({ ...size, maxLoraRank: 4 });
     this.weights = new Map(NAMES.map((name) => [name, adapter(name, this.paper.config)]));
     this.gate = new AdapterGate(this.paper.pool, {
-      emit: () => {},
-      fail: () => {},
       held: (id, error) => {
         const hold = this.holds.get(id)!;
         assert.equal(hold.told, undefined, "told twice");
@@ -86,7 +84,7 @@ class Trace {
       stopTokens: [],
       pauseTokens: [],
     };
-    const active = new ActiveRequest(request, {} as Sequence, 0);
+    const active = new ActiveRequest(request, { sequence: {} as Sequence, route: null }, 0);
     this.active.add(active);
     this.gate.add(active);
   }
@@ -143,7 +141,7 @@ class Trace {
     }
   }
 
-  #fail(hopeless: Hopeless[]): void {
+  #fail(hopeless: Hopeless<ActiveRequest>[]): void {
     for (const { active, error } of hopeless) {
       assert.ok(this.active.has(active), "a request failed twice or after its end");
       this.failures.set(active, error);

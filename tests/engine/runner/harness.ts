@@ -26,6 +26,9 @@ export interface TestRunner extends OpenRunner {
   asked: string[];
   /** What was told of holds, by id: null is success. */
   held: Map<number, WeftError | null>;
+  /** Chosen classes whose content was asked for, and which of those questions are let go. */
+  classes: { id: number; label: string }[];
+  released: Set<number>;
   /** Answers the questions for a withheld generation from now on. */
   bring(generation: string): void;
   submit(request: Partial<GenerateRequest> & { id: string; promptTokens: Uint32Array }): void;
@@ -48,12 +51,16 @@ export async function withRunner(
     /** How large the parts are in which adapters come. */
     partBytes?: number;
     now?: () => number;
+    /** Answers the question for a chosen class's content; unanswered where left out. */
+    acquireClass?: (id: number, label: string, runner: OpenRunner["runner"]) => void;
   },
   body: (test: TestRunner) => Promise<void>,
 ): Promise<void> {
   const outcomes = new Map<string, Outcome>();
   const asked: string[] = [];
   const held = new Map<number, WeftError | null>();
+  const classes: { id: number; label: string }[] = [];
+  const released = new Set<number>();
   const withheld = new Set(options.withheld);
   const open: PartQuestion[] = [];
   const answer = (question: PartQuestion) => {
@@ -96,6 +103,12 @@ export async function withRunner(
       outcomes.get(id)!.error = error;
     },
     held: (id, error) => void held.set(id, error),
+    acquireClass: (id, label) => {
+      classes.push({ id, label });
+      queueMicrotask(() => options.acquireClass?.(id, label, opened.runner));
+    },
+    releaseClass: (id) => void released.add(id),
+    wake: () => {},
     requestAdapter: (question) => {
       if (question.from === 0) asked.push(question.generation);
       if (withheld.has(question.generation)) open.push(question);
@@ -107,6 +120,8 @@ export async function withRunner(
     outcomes,
     asked,
     held,
+    classes,
+    released,
     bring: (generation) => {
       withheld.delete(generation);
       for (const question of open.splice(0)) {

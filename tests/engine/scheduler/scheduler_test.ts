@@ -105,7 +105,6 @@ Deno.test("results must fit the plan, or nothing changes", () => {
   for (
     const results of [
       new Map(),
-      new Map([[sequence, []]]),
       new Map([[sequence, [1, 2, 3, 4, 5]]]),
       new Map([[sequence, [1]], [stranger, [1]]]),
     ]
@@ -117,6 +116,39 @@ Deno.test("results must fit the plan, or nothing changes", () => {
   scheduler.commit(plan, drawAll(plan));
   assert.throws(() => scheduler.commit(plan, new Map()), weftError("internal", /not the one in/));
   assert.throws(() => scheduler.finish(stranger), weftError("internal", /"x" is not ours/));
+});
+
+Deno.test("a decode that was stopped draws nothing and is planned again as it was", () => {
+  const scheduler = schedulerWith({ maxBurst: 4 });
+  const sequence = add(scheduler, "a");
+  step(scheduler);
+  const plan = scheduler.schedule()!;
+  scheduler.commit(plan, new Map([[sequence, []]]));
+  scheduler.checkIntegrity();
+  assert.equal(sequence.numGenerated, 1);
+  assert.deepEqual(scheduler.schedule()!.decodes, [sequence]);
+});
+
+Deno.test("a prompt that ends draws a token", () => {
+  const scheduler = schedulerWith();
+  const sequence = add(scheduler, "a");
+  const plan = scheduler.schedule()!;
+  const results = new Map([[sequence, []]]);
+  assert.throws(() => scheduler.commit(plan, results), weftError("internal", /must be 1 to 1/));
+});
+
+Deno.test("the mixture of a decode in flight can be named, of others not", () => {
+  const scheduler = schedulerWith({ maxBurst: 1 });
+  const sequence = add(scheduler, "a", { prompt: 5 });
+  const prefill = scheduler.schedule()!;
+  assert.throws(() => scheduler.nameMixture(sequence, "new"), weftError("internal", /no decode/));
+  scheduler.commit(prefill, drawAll(prefill));
+  assert.throws(() => scheduler.nameMixture(sequence, "new"), weftError("internal", /no decode/));
+  const plan = scheduler.schedule()!;
+  scheduler.nameMixture(sequence, "new");
+  scheduler.commit(plan, drawAll(plan));
+  assert.deepEqual(sequence.segments.map(({ start }) => start), [0, 5]);
+  assert.equal(sequence.segments[1].mixtureKey, "new");
 });
 
 Deno.test("rows are kept while running and given again, lowest first", () => {

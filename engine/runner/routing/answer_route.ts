@@ -1,0 +1,80 @@
+import type { GeneratedToken, RoutingRequest } from "../../core/generation.ts";
+import type { RoutingOptions } from "../../core/routing.ts";
+import type { TokenTable } from "../../core/token_table.ts";
+import { SentenceSplitter, TokenText } from "../../tokenizer/mod.ts";
+import type { SharedVocabulary } from "./vocabulary.ts";
+
+/** A sentence whose mixture is to be chosen. */
+export interface DueSentence {
+  index: number;
+  /** The answer's tokens before the one that the mixture applies from. */
+  start: number;
+  /** When it became due, in milliseconds. */
+  since: number;
+}
+
+/** A class and its weight in the mixture that is in force. */
+export interface LabelledWeight {
+  label: string;
+  weight: number;
+}
+
+/** Follows the text of a routed answer and knows which of its sentences is to be routed. */
+export class AnswerRoute {
+  readonly options: RoutingOptions;
+  /** Tokens behind which the host must look; none where the prompt's mixture stands throughout. */
+  readonly pauseTokens: Iterable<number>;
+  /** Latest mixture, as hysteresis compares it; null before there is one. */
+  inForce: readonly LabelledWeight[] | null = null;
+  #due: DueSentence | null;
+  readonly #prompt: readonly number[];
+  readonly #table: TokenTable;
+  readonly #text: TokenText;
+  readonly #splitter = new SentenceSplitter();
+  #index = 0;
+  #isInside = true;
+
+  constructor({ options, text }: RoutingRequest, vocabulary: SharedVocabulary, now: number) {
+    this.options = options;
+    this.pauseTokens = options.scope === "prompt" ? [] : vocabulary.candidates;
+    this.#table = vocabulary.table;
+    this.#prompt = [...text];
+    this.#text = new TokenText(vocabulary.table);
+    this.#due = { index: 0, start: 0, since: now };
+  }
+
+  /** The sentence that waits for its mixture. */
+  get due(): DueSentence | null {
+    return this.#due;
+  }
+
+  /** Tokens that may be drawn before the host looks at the text again. */
+  get mostTokens(): number {
+    return this.#isInside ? Infinity : 1;
+  }
+
+  /** The mixture of what was due is chosen, or nobody is there to choose one. */
+  settle(): void {
+    this.#due = null;
+  }
+
+  /** Takes the answer's next tokens, which have just been drawn; `start` is how many came before. */
+  read(tokens: readonly GeneratedToken[], start: number, now: number): void {
+    if (this.options.scope === "prompt") return;
+    tokens.forEach(({ token }, i) => {
+      const { state, starts } = this.#splitter.push(this.#text.push(token));
+      this.#isInside = state === "inside";
+      if (starts.length === 0) return;
+      this.#index += starts.length;
+      this.#due = { index: this.#index, start: start + i, since: now };
+    });
+  }
+
+  /** What the router sees: the last tokens of prompt and answer, without special ones. */
+  routerText(answer: Uint32Array, maxTokens: number): number[] {
+    const { ends } = this.#table;
+    const hasText = (token: number) =>
+      token < ends.length && ends[token] > (token === 0 ? 0 : ends[token - 1]);
+    return [...this.#prompt, ...[...answer].filter(hasText)].slice(-maxTokens);
+  }
+}

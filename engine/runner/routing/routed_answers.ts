@@ -1,0 +1,377 @@
+import type { WeftError } from "../../core/errors.ts";
+import type { GeneratedToken, MixtureEntry } from "../../core/generation.ts";
+import { MAX_ROUTED_ROWS, type RouteRecord } from "../../kernels/mod.ts";
+import type { Scheduler, StepPlan } from "../../scheduler/mod.ts";
+import type { ActiveRequest } from "../active_request.ts";
+import type { AdapterGate, Claimant } from "../adapter_gate.ts";
+import type { AdapterPool, RunnerPorts } from "../ports.ts";
+import type { DueSentence } from "./answer_route.ts";
+import { AwaitedRoute } from "./awaited_route.ts";
+import {
+  type ChosenAdapter,
+  type DeskOutput,
+  noRouter,
+  notNumbers,
+  type RouteDesk,
+  type RoutedText,
+} from "./route_desk.ts";
+
+/** How long a sentence waits for adapters that were chosen for it. */
+const WAIT_MS = 5_000;
+/** How long adapters that nobody waits for any more may still take. */
+const WISH_MS = 60_000;
+
+/** What routing works with. */
+export interface RoutedAnswersParts {
+  scheduler: Scheduler;
+  desk: RouteDesk;
+  gate: AdapterGate;
+  pool: AdapterPool;
+  ports: RunnerPorts;
+  /** Ends a request with an error. */
+  fail: (active: ActiveRequest, error: WeftError) => void;
+}
+
+/**
+ * Takes the sentences of routed answers from "due" to a mixture in force. A prompt is routed before it
+ * is scheduled. A later sentence is routed in the very step that feeds its first token: the GPU writes
+ * the mixture, and the host learns of it with the tokens. Where a sentence can't be routed so (what was
+ * computed is to be computed anew, or the row was preempted) it is routed before the step.
+ */
+export class RoutedAnswers {
+  readonly #parts: RoutedAnswersParts;
+  readonly #answers = new Set<ActiveRequest>();
+  readonly #awaited = new Set<AwaitedRoute>();
+  /** Rows of the step in flight that draw nothing, as they miss adapters. */
+  readonly #stopped: { active: ActiveRequest; routed: RoutedText }[] = [];
+  #nextQuestion = 0;
+  readonly counts = { routes: 0, abstentions: 0, misses: 0 };
+
+  constructor(parts: RoutedAnswersParts) {
+    this.#parts = parts;
+  }
+
+  add(active: ActiveRequest): void {
+    if (active.route) this.#answers.add(active);
+  }
+
+  /** Call when a request ends. */
+  forget(active: ActiveRequest): void {
+    if (!this.#answers.delete(active)) return;
+    for (const generations of active.pins.splice(0)) this.#parts.gate.unpin(generations);
+    for (const awaited of this.#awaited) {
+      if (awaited.active !== active) continue;
+      awaited.active = null;
+      this.#drop(awaited);
+    }
+  }
+
+  /** Whether its prompt and what was generated so far have all their mixtures. */
+  mayRun(active: ActiveRequest): boolean {
+    return !active.route?.due;
+  }
+
+  /** When something is to be done even if nothing happens until then; null: never. */
+  get nextDeadline(): number | null {
+    const deadlines = [...this.#awaited].map(({ deadline }) => deadline);
+    return deadlines.length === 0 ? null : Math.min(...deadlines);
+  }
+
+  /** The content of a chosen adapter, or why it can't be had. */
+  classAcquired(id: number, answer: { generation: string } | { error: WeftError }): void {
+    const awaited = [...this.#awaited].find(({ questions }) => questions.includes(id));
+    if (!awaited) return this.#parts.ports.releaseClass(id);
+    if ("error" in answer) {
+      awaited.failed = true;
+      return;
+    }
+    awaited.answered(id, answer.generation);
+    if (awaited.isKnown) this.#parts.gate.add(awaited);
+  }
+
+  /** True if the gate's claimant was a route; it goes on with what is there. */
+  hopeless(claimant: Claimant): boolean {
+    if (!(claimant instanceof AwaitedRoute)) return false;
+    claimant.failed = true;
+    return true;
+  }
+
+  /** Puts routes in force whose adapters have come, or whose time is up. */
+  settleAwaited(): void {
+    const now = this.#parts.ports.now();
+    for (const awaited of this.#awaited) {
+      const { active, ready } = awaited;
+      if (ready && active) {
+        active.pins.push(awaited.generations);
+        this.#drop(awaited);
+        this.#putInForce(active, awaited, awaited.routed.choices);
+      } else if (ready || (awaited.failed && !active)) {
+        this.#drop(awaited);
+      } else if (active && (awaited.failed || now >= awaited.deadline)) {
+        this.#settleWithout(active, awaited);
+        awaited.active = null;
+        awaited.deadline = now + WISH_MS;
+        if (awaited.failed) this.#drop(awaited);
+      } else if (now >= awaited.deadline) {
+        this.#drop(awaited);
+      }
+    }
+  }
+
+  /** Routes what can't be routed within a step; true if there was anything. */
+  async ask(): Promise<boolean> {
+    const waiting = new Set([...this.#awaited].map(({ active }) => active));
+    const open = [...this.#answers].filter((active) => active.route!.due && !waiting.has(active));
+    const inStep = new Set(open.filter(isForStep).slice(0, MAX_ROUTED_ROWS));
+    const due = open.filter((active) => !inStep.has(active));
+    if (due.length === 0) return false;
+    if (this.#parts.desk.info === null) {
+      due.forEach((active) => this.#withoutRouter(active));
+      return true;
+    }
+    const routed = await this.#parts.desk.ask(due.map((active) => this.#inquiry(active, null)));
+    due.forEach((active, i) => {
+      if (this.#answers.has(active)) this.#decide(active, routed[i]);
+    });
+    return true;
+  }
+
+  /** Those of a plan that are routed in its step. */
+  inStep(plan: StepPlan, requests: ReadonlyMap<string, ActiveRequest>): ActiveRequest[] {
+    const due = plan.decodes.map(({ id }) => requests.get(id)!)
+      .filter((active) => active.route?.due);
+    if (due.length > 0 && this.#parts.desk.info === null) {
+      due.forEach((active) => active.route!.settle());
+      return [];
+    }
+    return due;
+  }
+
+  /** Puts the routing of these rows before the step; to be read with it and given to `afterStep`. */
+  record(due: readonly ActiveRequest[]): Promise<DeskOutput> {
+    return this.#parts.desk.record(
+      due.map((active) => this.#inquiry(active, active.sequence.row)),
+    );
+  }
+
+  /** Learns what the GPU did with rows, before the step is committed. */
+  afterStep(due: readonly ActiveRequest[], routed: readonly RoutedText[]): void {
+    due.forEach((active, i) => {
+      if (!this.#answers.has(active)) return;
+      const { record, choices } = routed[i];
+      if (record.stopped) return this.#stopped.push({ active, routed: routed[i] });
+      if (record.failed) return this.#fail(active);
+      this.#count(record);
+      const here = applied(choices, record.applied!.map(({ weight }) => weight));
+      if (!this.#pin(active, here, { overtake: true })) {
+        throw new Error(`request ${active.request.id} was given adapters that left the GPU`);
+      }
+      if (here.length < choices.length) this.#wish(routed[i]);
+      const mixture = mixtureOf(here);
+      const key = active.addMixture(mixture);
+      this.#parts.scheduler.nameMixture(active.sequence, key);
+      active.rowMixture = key;
+      this.#tell(active, { due: active.route!.due!, record, choices, here });
+    });
+  }
+
+  /** Rows that the GPU stopped wait for their adapters; call once the step is committed. */
+  afterCommit(): void {
+    for (const { active, routed } of this.#stopped.splice(0)) {
+      if (this.#answers.has(active)) this.#decide(active, routed);
+    }
+  }
+
+  /** Takes the tokens that an answer has got. */
+  read(active: ActiveRequest, tokens: readonly GeneratedToken[]): void {
+    const { numGenerated } = active.sequence;
+    active.route?.read(tokens, numGenerated - tokens.length, this.#parts.ports.now());
+  }
+
+  /** The most ranks that a row routed in a step may get: those of the largest that are here. */
+  mostRanks(due: readonly ActiveRequest[]): number {
+    if (due.length === 0) return 0;
+    const { desk, pool } = this.#parts;
+    const ranks = desk.router.classes.snapshot()
+      .map((target) => target?.generation ?? null)
+      .filter((generation) => generation !== null && pool.has(generation))
+      .map((generation) => pool.header(generation!)!.maxRank)
+      .sort((a, b) => b - a);
+    const most = Math.max(...due.map(({ route }) => route!.options.maxAdapters));
+    return ranks.slice(0, most).reduce((sum, rank) => sum + rank, 0);
+  }
+
+  #inquiry(active: ActiveRequest, row: number | null) {
+    const { request, sequence, route } = active;
+    const { maxTokens } = this.#parts.desk.router.info;
+    const answer = sequence.tokens.subarray(request.promptTokens.length);
+    const { options, inForce } = route!;
+    return { text: route!.routerText(answer, maxTokens), options, inForce, row };
+  }
+
+  /** What the router said of a sentence that is not in force yet. */
+  #decide(active: ActiveRequest, routed: RoutedText): void {
+    const { record, choices } = routed;
+    const { ports } = this.#parts;
+    if (record.failed) return this.#fail(active);
+    this.#count(record);
+    const due = active.route!.due!;
+    if (due.index === 0) active.markRouted(ports.now());
+    const here = choices.filter(({ isHere }) => isHere);
+    const isComplete = here.length === choices.length;
+    const overtake = due.index > 0;
+    if (isComplete || active.route!.options.onMiss === "renormalise") {
+      if (this.#pin(active, here, { overtake })) {
+        if (!isComplete) this.#wish(routed);
+        return this.#putInForce(active, { due, routed }, here);
+      }
+    }
+    if (active.sequence.state === "running") this.#parts.scheduler.hold(active.sequence);
+    this.#await(new AwaitedRoute(routed, { due, active, deadline: ports.now() + WAIT_MS }));
+  }
+
+  /** Brings what was missed onto the GPU although nobody waits for it. */
+  #wish(routed: RoutedText): void {
+    const due = { index: 0, start: 0, since: 0 };
+    const choices = routed.choices.filter(({ isHere }) => !isHere);
+    const deadline = this.#parts.ports.now() + WISH_MS;
+    this.#await(new AwaitedRoute({ ...routed, choices }, { due, active: null, deadline }));
+  }
+
+  #await(awaited: AwaitedRoute): void {
+    this.#awaited.add(awaited);
+    awaited.routed.choices.forEach(({ label }, index) => {
+      const id = this.#nextQuestion++;
+      awaited.asked(id, index);
+      this.#parts.ports.acquireClass(id, label);
+    });
+  }
+
+  /** Gives back what an awaited route holds, but for pins that went over to its request. */
+  #drop(awaited: AwaitedRoute): void {
+    const { gate, ports } = this.#parts;
+    this.#awaited.delete(awaited);
+    for (const id of awaited.questions) ports.releaseClass(id);
+    const isPinnedForOther = awaited.ready && awaited.active !== null;
+    if (awaited.isKnown && !isPinnedForOther) gate.remove(awaited);
+  }
+
+  /** The time is up: the adapters that are here take the others' weight. */
+  #settleWithout(active: ActiveRequest, awaited: AwaitedRoute): void {
+    const { pool } = this.#parts;
+    const here = awaited.routed.choices.filter(({ generation }) =>
+      generation !== null && pool.has(generation)
+    );
+    const pinned = this.#pin(active, here, { overtake: true });
+    this.#putInForce(active, awaited, pinned ? here : []);
+  }
+
+  /** The mixture of a sentence, all of whose adapters are pinned, from the next step on. */
+  #putInForce(
+    active: ActiveRequest,
+    { due, routed }: { due: DueSentence; routed: RoutedText },
+    present: readonly ChosenAdapter[],
+  ): void {
+    const { scheduler, ports } = this.#parts;
+    const { sequence, route } = active;
+    const { choices, record } = routed;
+    const here = renormalised(present, choices.length);
+    const key = active.addMixture(mixtureOf(here));
+    const from = due.index === 0 ? 0 : sequence.length - 1;
+    const isChange = sequence.segments.length > 1 || sequence.segments[0].mixtureKey !== key;
+    if (isChange) scheduler.changeMixture(sequence, { key, from, policy: route!.options.kvPolicy });
+    if (due.index === 0) active.markReady(ports.now());
+    else scheduler.resume(sequence);
+    this.#tell(active, { due, record, choices, here });
+  }
+
+  /** Tells the client, and ends the wait. */
+  #tell(
+    active: ActiveRequest,
+    { due, record, choices, here }: {
+      due: DueSentence;
+      record: RouteRecord;
+      choices: readonly ChosenAdapter[];
+      here: readonly ChosenAdapter[];
+    },
+  ): void {
+    const { ports, desk } = this.#parts;
+    const route = active.route!;
+    const labels = new Set(here.map(({ label }) => label));
+    route.inForce = here;
+    route.settle();
+    ports.emit(active.request.id, {
+      kind: "routed",
+      sentence: {
+        index: due.index,
+        start: due.start,
+        adapters: here.map(({ label, generation, weight }) => ({
+          label,
+          generation: generation!,
+          weight,
+        })),
+        missed: choices.filter(({ label }) => !labels.has(label)).map(({ label }) => label),
+        confidence: record.confidence,
+        entropy: record.entropy,
+        abstained: record.abstained,
+        kept: record.kept,
+        router: desk.info?.generation ?? "",
+        ms: ports.now() - due.since,
+      },
+    });
+  }
+
+  #pin(
+    active: ActiveRequest,
+    here: readonly ChosenAdapter[],
+    options: { overtake: boolean },
+  ): boolean {
+    const generations = [...new Set(here.map(({ generation }) => generation!))];
+    if (generations.length === 0) return true;
+    if (!this.#parts.gate.pin(generations, options)) return false;
+    active.pins.push(generations);
+    return true;
+  }
+
+  #withoutRouter(active: ActiveRequest): void {
+    // What is running keeps the mixture that it has.
+    if (active.route!.due!.index > 0) active.route!.settle();
+    else this.#parts.fail(active, noRouter());
+  }
+
+  #fail(active: ActiveRequest): void {
+    this.#parts.fail(active, notNumbers());
+  }
+
+  #count({ abstained, missed }: RouteRecord): void {
+    this.counts.routes++;
+    if (abstained) this.counts.abstentions++;
+    if (missed) this.counts.misses++;
+  }
+}
+
+/** Whether the sentence is routed in the step that feeds its first token. */
+function isForStep({ sequence, route }: ActiveRequest): boolean {
+  return sequence.phase === "decode" && route!.options.kvPolicy === "carry";
+}
+
+/** Those that are here, with the weights that the GPU gave them. */
+function applied(choices: readonly ChosenAdapter[], weights: readonly number[]): ChosenAdapter[] {
+  return choices.filter(({ isHere }) => isHere).slice(0, weights.length)
+    .map((choice, i) => ({ ...choice, weight: weights[i] }));
+}
+
+/** As the GPU does it (select.wgsl): those that are here take the weight of all `count`. */
+function renormalised(here: readonly ChosenAdapter[], count: number): ChosenAdapter[] {
+  if (here.length === count) return [...here];
+  const mass = here.reduce((sum, { weight }) => Math.fround(sum + weight), 0);
+  if (!(mass > 0)) return [];
+  return here.map((choice) => ({
+    ...choice,
+    weight: here.length === 1 ? 1 : Math.fround(choice.weight / mass),
+  }));
+}
+
+function mixtureOf(here: readonly ChosenAdapter[]): MixtureEntry[] {
+  return here.map(({ generation, weight }) => ({ generation: generation!, weight }));
+}
