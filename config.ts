@@ -42,7 +42,7 @@ export interface Config {
   readonly allowedAdapterNetworks: readonly string[];
   readonly allowInsecureLoopback: boolean;
   readonly allowRequestUrls: boolean;
-  /** For `/v1/adapters`; without one these answer on loopback only. */
+  /** For `/v1/adapters` and `/v1/router`; without one these answer on loopback only. */
   readonly adminToken: string | null;
   /** JSON with buckets' endpoints and credentials. */
   readonly objectStorage: string | null;

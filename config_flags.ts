@@ -59,7 +59,10 @@ const FLAGS = {
   },
   "allow-insecure-loopback": { help: "adapters may come by http from this machine" },
   "allow-request-urls": { help: "requests with the admin token may name adapters by URL" },
-  "admin-token": { value: "TOKEN", help: "bearer token for /v1/adapters (only loopback without)" },
+  "admin-token": {
+    value: "TOKEN",
+    help: "bearer token of admins (without one: this machine only)",
+  },
   "object-storage": { value: "FILE", help: "JSON with buckets' endpoints and credentials (none)" },
   "state-dir": { value: "DIRECTORY", help: "downloads and the registry of adapters (.weft)" },
   "api-key": { value: "KEY", help: "accepted bearer key (none: open); repeatable", multiple: true },

@@ -73,6 +73,12 @@ Deno.test("what is on or off is a bare flag, or a variable that says so", () => 
   );
 });
 
+Deno.test("a router is a place, or none; without one it is the model's own", () => {
+  assert.equal(config(["--router", "s3://bucket/router.onnx"]).router, "s3://bucket/router.onnx");
+  assert.equal(config([], { WEFT_ROUTER: "none" }).router, "none");
+  assert.equal(config().router, null);
+});
+
 Deno.test("lists come from repeated flags or commas in a variable", () => {
   assert.deepEqual(config(["--api-key", "a", "--api-key", "b"]).apiKeys, ["a", "b"]);
   assert.deepEqual(config([], { WEFT_API_KEY: "a, b" }).apiKeys, ["a", "b"]);
