@@ -61,6 +61,7 @@ function fill(stateDir: string): void {
     targetModules: ["q_proj", "v_proj"],
     pinned: false,
     requiredSha256: null,
+    examples: null,
     deleted: false,
   })));
 }
