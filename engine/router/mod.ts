@@ -1,3 +1,4 @@
+export { fitPrototype, type PrototypeFitResult } from "./prototype_fit.ts";
 export { paddedLength, paddedLengths } from "./padding.ts";
 export { readRouterFile, type RouterFile } from "./router_file.ts";
 export {
@@ -6,3 +7,10 @@ export {
   RouterSession,
   type RouterShape,
 } from "./router_session.ts";
+export {
+  decodeReferences,
+  encodeReferences,
+  type Reference,
+  referencesPerClass,
+  type RouterReferences,
+} from "./references.ts";

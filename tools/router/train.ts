@@ -1,10 +1,10 @@
 import { loadTokenizer } from "../../engine/mod.ts";
 import { messageOf, WeftError } from "../../engine/core/errors.ts";
-import { encodeReferences, referencesPerClass } from "../../engine/router/references.ts";
+import { encodeReferences, referencesPerClass } from "../../engine/router/mod.ts";
 import { createRng } from "../tasks/rng.ts";
 import { readAll } from "./batches.ts";
 import { calibrate, type Calibration } from "./calibration.ts";
-import { readData } from "./data_files.ts";
+import { type DataLine, readData } from "./data_files.ts";
 import { encodeLines, labelsOf, type RouterInputExample, splitExamples } from "./examples.ts";
 import { type Fit, fit, type FitProgress } from "./fit.ts";
 import type { TrainOptions } from "./options.ts";
@@ -29,10 +29,18 @@ export interface TrainHooks {
  * @returns null when it was stopped before there was anything to keep
  * @throws WeftError `invalid_request` for data that can't be used, `bad_model` for the tokenizer
  */
-export async function train(options: TrainOptions, hooks: TrainHooks): Promise<Trained | null> {
+export function train(options: TrainOptions, hooks: TrainHooks): Promise<Trained | null> {
+  return trainOn(readData(options.data), options, hooks);
+}
+
+/** The same from data in memory. */
+export async function trainOn(
+  lines: readonly DataLine[],
+  options: TrainOptions,
+  hooks: TrainHooks,
+): Promise<Trained | null> {
   const began = performance.now();
   const seconds = () => (performance.now() - began) / 1000;
-  const lines = readData(options.data);
   const labels = labelsOf(lines);
   const tokenizer = await openTokenizer(options.model);
   try {
