@@ -6,7 +6,7 @@ export interface PrototypeFitResult {
   prototype: Prototype;
   /** Share of the examples that it wins when it hasn't seen them (of parts left out in turn). */
   won: number;
-  /** Share of the references that it takes from their classes. */
+  /** Share of the references that it takes from their classes, not having seen them either. */
   taken: number;
 }
 
@@ -32,13 +32,16 @@ const STEPS = 60;
 /** Pull of the direction towards nothing: a few examples can't fix hundreds of numbers. */
 const RIDGE = 2e-4;
 /** Weight of all references together, the examples' being 1. */
-const REFERENCE_WEIGHT = 1;
+const REFERENCE_WEIGHT = 2;
+/** Share of unseen references that a new class may take from theirs. */
+const TAKEN_AT_MOST = 0.0025;
 
 /**
  * Fits a class to the features (f32 of length 1, at least one) of example texts, against what
  * `weft.references` holds of the router's own classes: logistic regression on whether a text is the
  * new class's, whose log-odds are the new logit less the logarithm of the own classes' sum. So the
- * logit competes with logits divided by the temperature.
+ * logit competes with logits divided by the temperature. Where references that the fit hasn't seen
+ * would be taken from their classes, the bias is lowered until hardly any is.
  *
  * @throws WeftError `bad_adapter`, reason `bad_router`, for references that can't be read
  */
@@ -66,30 +69,44 @@ export function fitPrototype(
     target: 1,
     weight: 1 / examples.length,
   }));
+  const unseen = unseenOdds(own, others, width);
+  const raised = threshold(unseen.others);
   const line = fitLine([...own, ...others], width);
   const scale = Math.hypot(...line.direction) || 1;
-  const taken = others.filter((sample) => oddsOf(sample, line) > 0).length / others.length;
+  const above = (odds: readonly number[]) =>
+    odds.filter((value) => value > raised).length / Math.max(odds.length, 1);
   return {
     prototype: {
       mean: Float32Array.from(line.direction, (value) => value / scale),
       scale,
-      bias: line.bias,
+      bias: line.bias - raised,
     },
-    won: wonUnseen(own, others, width),
-    taken,
+    won: above(unseen.own),
+    taken: above(unseen.others),
   };
 }
 
-/** The share of examples that a line fitted without them gives to the new class. */
-function wonUnseen(own: readonly Sample[], others: readonly Sample[], width: number): number {
+/** The odds of every text by a line fitted without it: texts are left out in parts, in turn. */
+function unseenOdds(own: readonly Sample[], others: readonly Sample[], width: number) {
   const parts = Math.min(PARTS, own.length);
-  let won = 0;
+  const odds = { own: [] as number[], others: [] as number[] };
   for (let part = 0; part < parts; part++) {
-    const seen = own.filter((_, i) => i % parts !== part);
-    const line = fitLine([...(seen.length > 0 ? seen : own), ...others], width);
-    won += own.filter((sample, i) => i % parts === part && oddsOf(sample, line) > 0).length;
+    const isIn = (_: Sample, i: number) => i % parts === part;
+    const isOut = (sample: Sample, i: number) => !isIn(sample, i);
+    // One example alone has to stand for itself.
+    const seen = parts > 1 ? own.filter(isOut) : own;
+    const line = fitLine([...seen, ...others.filter(isOut)], width);
+    odds.own.push(...own.filter(isIn).map((sample) => oddsOf(sample, line)));
+    odds.others.push(...others.filter(isIn).map((sample) => oddsOf(sample, line)));
   }
-  return won / own.length;
+  return odds;
+}
+
+/** By how much the bias is lowered so that hardly any unseen reference is taken. */
+function threshold(odds: readonly number[]): number {
+  const sorted = [...odds].sort((a, b) => b - a);
+  const allowed = Math.floor(TAKEN_AT_MOST * sorted.length);
+  return Math.max(0, sorted[allowed] ?? 0);
 }
 
 /** Weighted logistic regression with a ridge: Newton's steps, shortened until they bring something. */

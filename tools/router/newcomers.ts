@@ -7,6 +7,7 @@
  * The folder is one of `tools/tasks/generate.ts router`.
  */
 import { loadTokenizer, type TextTokenizer } from "../../engine/mod.ts";
+import type { Prototype } from "../../engine/kernels/mod.ts";
 import { fitPrototype, readRouterFile } from "../../engine/router/mod.ts";
 import { type DataLine, readData } from "./data_files.ts";
 import { encodeLines } from "./examples.ts";
@@ -21,7 +22,7 @@ const DRAWS = 5;
 const SENTENCES = 20_000;
 
 /** A text of the tests: what the router says of it, and its class (the newcomer is the last). */
-interface Judged {
+export interface Judged {
   label: number;
   features: Float32Array;
   /** Divided by the temperature. */
@@ -33,6 +34,11 @@ export function without(lines: readonly DataLine[], task: string): DataLine[] {
   const keyOf = ({ input }: DataLine) => typeof input === "string" ? input : input[0].content;
   const its = new Set(lines.filter(({ output }) => output === task).map(keyOf));
   return lines.filter((line) => !its.has(keyOf(line)));
+}
+
+/** A prototype's logit, as the GPU computes it. */
+export function logitOf({ mean, scale, bias }: Prototype): (features: Float32Array) => number {
+  return (features) => bias + scale * features.reduce((sum, value, j) => sum + value * mean[j], 0);
 }
 
 /** Accuracy on a text set once the newcomer takes part; `logit`: the newcomer's, null without it. */
@@ -78,8 +84,7 @@ async function measure(folder: string, model: string, task: string): Promise<voi
         temperature,
       });
       const ms = performance.now() - began;
-      const logit = (x: Float32Array) =>
-        prototype.bias + prototype.scale * x.reduce((sum, v, j) => sum + v * prototype.mean[j], 0);
+      const logit = logitOf(prototype);
       const [self, rest, within] = [own, others, contexts].map((texts) =>
         accuracyWith(texts, logit)
       );
