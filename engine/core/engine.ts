@@ -66,9 +66,9 @@ export interface EngineStats {
   adapterEvictions: number;
   /** Routes taken: of prompts and sentences, and of texts that were only asked about. */
   routes: number;
-  /** Of those, where the base alone was chosen for want of confidence. */
+  /** Of the routes of answers, those where the base alone was chosen for want of confidence. */
   routeAbstentions: number;
-  /** Of those, where a chosen adapter was not on the GPU. */
+  /** Of the routes of answers, those where a chosen adapter was not on the GPU. */
   routeMisses: number;
 }
 
@@ -87,7 +87,7 @@ export interface EngineRouter {
   readonly info: RouterInfo | null;
   /**
    * Opens a router, tries it out, and puts it in the place of the one before; until then that one
-   * serves on. Classes are off until `setClasses`, prototypes are gone.
+   * serves on. Names stand for what they stood for; prototypes are gone.
    *
    * @throws {WeftError} `bad_adapter`, reason "bad_router", for a file that does not fit or was made
    * for another tokenizer; `unavailable` without room on the GPU.

@@ -16,6 +16,7 @@ const OPTIONAL_FILES = [
   "special_tokens_map.json",
   "added_tokens.json",
   "chat_template.jinja",
+  "router.onnx",
 ];
 /** A hub that takes so long for a small question is taken as out of reach. */
 const QUESTION_TIMEOUT_MS = 30_000;

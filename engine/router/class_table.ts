@@ -24,6 +24,10 @@ export class ClassTable {
     return this.#labels.length + this.#prototypes.length;
   }
 
+  get targets(): ClassTarget[] {
+    return [...this.#targets].map(([label, generation]) => ({ label, generation }));
+  }
+
   /** Everything that is not named takes no part from now on. */
   setTargets(targets: readonly ClassTarget[]): void {
     this.#targets.clear();

@@ -1,4 +1,4 @@
-export { fitPrototype } from "./prototype_fit.ts";
+export { fitPrototype, type PrototypeFitResult } from "./prototype_fit.ts";
 export { paddedLength, paddedLengths } from "./padding.ts";
 export { ClassTable, slotsOf } from "./class_table.ts";
 export { refused } from "./refusal.ts";
@@ -15,3 +15,10 @@ export {
   RouterSession,
   type RouterShape,
 } from "./router_session.ts";
+export {
+  decodeReferences,
+  encodeReferences,
+  type Reference,
+  referencesPerClass,
+  type RouterReferences,
+} from "./references.ts";

@@ -1,6 +1,7 @@
 import { messageOf } from "../core/errors.ts";
 import { checkGraph, type WeightBytes } from "./graph_checks.ts";
 import { type OnnxModel, type OnnxValue, readOnnxModel } from "./onnx_model.ts";
+import { decodeReferences } from "./references.ts";
 import { quote, refused } from "./refusal.ts";
 import { readMetadata, type RouterMetadata } from "./router_metadata.ts";
 
@@ -28,7 +29,12 @@ export function readRouterFile(data: Uint8Array): RouterFile {
   const model = parse(data);
   const metadata = readMetadata(model);
   checkInputs(model);
-  const features = checkOutputs(model, metadata.labels.length);
+  const classes = metadata.labels.length;
+  const features = checkOutputs(model, classes);
+  if (metadata.references !== undefined) {
+    if (features === null) throw refused("it has weft.references, but no output features");
+    decodeReferences(metadata.references, { features, classes });
+  }
   return { ...metadata, features, weightBytes: checkGraph(model) };
 }
 

@@ -19,7 +19,7 @@ export interface RouterMetadata {
   /** `vocabularyHash` of the tokenizer it was trained with. */
   tokenizer: string;
   version: string;
-  /** `weft.references` as it stands, unread. */
+  /** `weft.references` as it stands; `decodeReferences` reads it. */
   references?: string;
 }
 

@@ -143,9 +143,10 @@ export class Runner {
     return true;
   }
 
-  /** Routes of prompts and sentences. */
+  /** Routes of prompts, of sentences, and of texts that were only asked about. */
   get routeCounts(): { routes: number; abstentions: number; misses: number } {
-    return this.#routed.counts;
+    const { routes, ...others } = this.#routed.counts;
+    return { routes: routes + this.#parts.desk.textRoutes, ...others };
   }
 
   /** How often requests found their adapters on the GPU. */

@@ -1,8 +1,8 @@
-import { loadTokenizer } from "../../engine/mod.ts";
 import { messageOf, WeftError } from "../../engine/core/errors.ts";
 import { readRouterFile } from "../../engine/router/mod.ts";
 import { readData } from "./data_files.ts";
 import { encodeLines } from "./examples.ts";
+import { openModel } from "./model_tokenizer.ts";
 import type { EvalOptions } from "./options.ts";
 import { score, type Scores } from "./scores.ts";
 import { runRouter } from "./run_router.ts";
@@ -15,7 +15,7 @@ export async function evaluate(options: EvalOptions): Promise<Scores> {
   const data = readBytes(options.router);
   const { labels, maxTokens, temperature, tokenizer: hash } = readRouterFile(data);
   const lines = readData(options.data);
-  const tokenizer = await loadTokenizer(options.model);
+  const tokenizer = await openModel(options.model);
   try {
     if (tokenizer.vocabularyHash !== hash) {
       throw new WeftError(

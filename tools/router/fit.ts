@@ -45,7 +45,7 @@ export interface Fit {
   reading: MlpReading;
 }
 
-const DEFAULT_EPOCHS = 8;
+const DEFAULT_EPOCHS = 14;
 const LEAST_STEPS = 600;
 const WARM_UP_STEPS = 100;
 /** Steps between validations, at least, and how many of them may bring nothing. */

@@ -12,13 +12,13 @@ export const TRAIN_HELP =
   --seed N             of everything that is drawn at random (default 1)
   --width N            size of a token's vector, 4 to 256 (default 32)
   --hidden N           size of the hidden layers and the features, 8 to 1024 (default 256)
-  --epochs N           most times over the data (default: 8, more for little data)
+  --epochs N           most times over the data (default: 14, more for little data)
   --valid-share X      share of the prompts held back, 0.01 to 0.5 (default 0.1)
   --max-minutes X      stop after so long and keep the best so far (default 10)
   --max-tokens N       last tokens of a text that are seen, 16 to 4096 (default 256)
   --learning-rate X    default 0.002
   --weight-decay X     default 0.01
-  --token-dropout X    share of tokens left out while training, 0 to 0.5 (default 0.1)
+  --token-dropout X    share of tokens left out while training, 0 to 0.5 (default 0.05)
   --no-balance         don't weigh rare labels more
 
 Ctrl-C ends the training and keeps the best so far.`;
@@ -101,7 +101,7 @@ function readTrain(args: string[]): Command {
       maxTokens: whole("max-tokens", { min: 16, max: 4096, initial: 256 }),
       learningRate: number(values, "learning-rate", { min: 1e-6, max: 1, initial: 0.002 }),
       weightDecay: number(values, "weight-decay", { min: 0, max: 1, initial: 0.01 }),
-      tokenDropout: number(values, "token-dropout", { min: 0, max: 0.5, initial: 0.1 }),
+      tokenDropout: number(values, "token-dropout", { min: 0, max: 0.5, initial: 0.05 }),
       balance: !values["no-balance"],
     },
   };

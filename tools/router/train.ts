@@ -1,12 +1,12 @@
-import { loadTokenizer } from "../../engine/mod.ts";
-import { messageOf, WeftError } from "../../engine/core/errors.ts";
-import { encodeReferences, referencesPerClass } from "../../engine/router/references.ts";
+import { WeftError } from "../../engine/core/errors.ts";
+import { encodeReferences, referencesPerClass } from "../../engine/router/mod.ts";
 import { createRng } from "../tasks/rng.ts";
 import { readAll } from "./batches.ts";
 import { calibrate, type Calibration } from "./calibration.ts";
-import { readData } from "./data_files.ts";
+import { type DataLine, readData } from "./data_files.ts";
 import { encodeLines, labelsOf, type RouterInputExample, splitExamples } from "./examples.ts";
 import { type Fit, fit, type FitProgress } from "./fit.ts";
+import { openModel } from "./model_tokenizer.ts";
 import type { TrainOptions } from "./options.ts";
 import { type TrainReport, trainReport } from "./report.ts";
 import { routerFile } from "./router_graph.ts";
@@ -29,12 +29,20 @@ export interface TrainHooks {
  * @returns null when it was stopped before there was anything to keep
  * @throws WeftError `invalid_request` for data that can't be used, `bad_model` for the tokenizer
  */
-export async function train(options: TrainOptions, hooks: TrainHooks): Promise<Trained | null> {
+export function train(options: TrainOptions, hooks: TrainHooks): Promise<Trained | null> {
+  return trainOn(readData(options.data), options, hooks);
+}
+
+/** The same from data in memory. */
+export async function trainOn(
+  lines: readonly DataLine[],
+  options: TrainOptions,
+  hooks: TrainHooks,
+): Promise<Trained | null> {
   const began = performance.now();
   const seconds = () => (performance.now() - began) / 1000;
-  const lines = readData(options.data);
   const labels = labelsOf(lines);
-  const tokenizer = await openTokenizer(options.model);
+  const tokenizer = await openModel(options.model);
   try {
     const { maxTokens, seed } = options;
     const examples = encodeLines(lines, { tokenizer, labels, maxTokens });
@@ -57,7 +65,7 @@ export async function train(options: TrainOptions, hooks: TrainHooks): Promise<T
     const { file, version } = await assemble(result, {
       labels,
       calibration,
-      references: await drawReferences(parts.train, result, seed),
+      references: await drawReferences(parts, result, seed),
       vocabSize: tokenizer.vocabSize,
       tokenizer: tokenizer.vocabularyHash,
       maxTokens,
@@ -76,16 +84,6 @@ export async function train(options: TrainOptions, hooks: TrainHooks): Promise<T
     return { file, report };
   } finally {
     tokenizer.close();
-  }
-}
-
-async function openTokenizer(model: string) {
-  try {
-    return await loadTokenizer(model);
-  } catch (cause) {
-    throw new WeftError("bad_model", `Cannot read the model "${model}": ${messageOf(cause)}`, {
-      cause,
-    });
   }
 }
 
@@ -110,18 +108,20 @@ function checkParts(
   }
 }
 
-/** Features of training examples of every class, drawn at random, and the class layer. */
+/**
+ * Features of examples of every class, drawn at random, and the class layer. Those that were held back
+ * come first: of what it was trained on a net is surer than of anything it will meet.
+ */
 async function drawReferences(
-  train: readonly RouterInputExample[],
+  { train, valid }: { train: readonly RouterInputExample[]; valid: readonly RouterInputExample[] },
   { embedding, mlp, layers }: Fit,
   seed: number,
 ): Promise<string> {
   const rng = createRng(`references/${seed}`);
   const { classes, hidden } = mlp.shape;
   const most = referencesPerClass(classes, hidden);
-  const byLabel = Map.groupBy(train, ({ label }) => label);
-  const drawn = [...byLabel.values()]
-    .flatMap((list) => rng.sample(list, Math.min(most, list.length)));
+  const byLabel = Map.groupBy([...rng.shuffle(valid), ...rng.shuffle(train)], ({ label }) => label);
+  const drawn = [...byLabel.values()].flatMap((list) => list.slice(0, most));
   const texts = drawn.map(({ tokens }) => embedding.rowsOf(tokens));
   const { features } = await readAll(texts, { embedding, mlp });
   return encodeReferences({

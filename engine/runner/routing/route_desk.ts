@@ -98,6 +98,8 @@ export class RouteDesk {
   /** Counts openings and closings: the latest order stands, however long an earlier one takes. */
   #orders = 0;
   readonly #errands: Errand[] = [];
+  /** Texts that were only asked about. */
+  textRoutes = 0;
 
   constructor(
     surroundings: RouterSurroundings,
@@ -197,6 +199,7 @@ export class RouteDesk {
       for (const batch of batches(texts.filter(({ length }) => length > 0))) {
         routes.push(...await this.#routesOf(batch, options));
       }
+      this.textRoutes += texts.length;
       const { labels, prototypes } = router.info;
       const probabilities = new Float32Array(labels.length + prototypes.length);
       return {
@@ -347,6 +350,8 @@ export class RouteDesk {
   #install(next: Installed | null): Promise<void> {
     return this.#between(async () => {
       const before = this.#installed;
+      // Names stand for the same adapters under any router.
+      if (before && next) next.router.classes.setTargets(before.router.classes.targets);
       this.#installed = next;
       await before?.router.close();
     });
