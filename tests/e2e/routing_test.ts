@@ -162,7 +162,7 @@ Deno.test("the demo's router answers each prompt with its task's adapter, senten
 
     await step("what was routed is counted", async () => {
       const metrics = await server.metrics();
-      assert.ok(metrics.get("weft_routes_total")! > 20);
+      assert.ok(metrics.get("weft_routes_total")! > 100);
       assert.ok(metrics.get("weft_route_abstentions_total")! >= 1);
       assert.ok(metrics.get("weft_route_seconds_count")! > 10);
     });
