@@ -1,6 +1,5 @@
 /** `deno task eval [run|score|report]`: measures routing through a real server; `--help` tells how. */
-import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
+import { readFile, writeFile } from "node:fs/promises";
 import { messageOf, WeftError } from "../../engine/core/errors.ts";
 import { evaluate } from "./evaluate.ts";
 import { formatFile } from "./format_file.ts";
@@ -38,7 +37,6 @@ async function report({ results: path, docs }: EvalOptions): Promise<void> {
   if (results === null) {
     throw new WeftError("not_found", `Cannot report "${path}": deno task eval writes it first`);
   }
-  await mkdir(dirname(docs), { recursive: true });
   await writeFile(docs, fillMarkers(await readFile(docs, "utf8"), reportOf(results)));
   await formatFile(docs);
   console.error(`Wrote ${docs}`);

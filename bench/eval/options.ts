@@ -49,7 +49,7 @@ report  write the tables of docs/EVALUATION.md from the results
 --only PART         ${PARTS.join(", ")}; repeatable
 --fresh             start over
 --in-flight COUNT   requests at once (32)
---rounds COUNT      of the timing (7)
+--rounds COUNT      of the timing (5)
 --adapters COUNTS   registered adapters in the timing (1,3,26,50,100)
 --url URL           a server that runs already, not for timing (one is started)
 --dir DIRECTORY     raw answers (.weft/eval)
@@ -99,7 +99,7 @@ function parse(args: readonly string[]) {
         tasks: { type: "string" },
         fresh: { type: "boolean", default: false },
         "in-flight": { type: "string", default: "32" },
-        rounds: { type: "string", default: "7" },
+        rounds: { type: "string", default: "5" },
         adapters: { type: "string", default: "1,3,26,50,100" },
         url: { type: "string" },
         dir: { type: "string", default: ".weft/eval" },

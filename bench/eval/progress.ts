@@ -27,7 +27,9 @@ export class Progress {
     const seconds = (now - this.#start) / 1000;
     const left = seconds / this.#done * (this.#total - this.#done);
     this.#write(
-      `${this.#what}: ${this.#done} of ${this.#total}, ${(this.#done / seconds).toFixed(1)}/s, ` +
+      `${this.#what}: ${this.#done} of ${this.#total}, ${
+        Number((this.#done / seconds).toPrecision(2))
+      }/s, ` +
         (this.#done < this.#total ? `${Math.ceil(left)} s left` : `${Math.ceil(seconds)} s`),
     );
   }

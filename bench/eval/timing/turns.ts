@@ -11,7 +11,7 @@ export interface Turn {
 }
 
 /** One answer after another, and several at once; and how many make a series. */
-const SERIES = [{ concurrency: 1, answers: 4 }, { concurrency: 8, answers: 16 }];
+const SERIES = [{ concurrency: 1, answers: 2 }, { concurrency: 8, answers: 8 }];
 
 /**
  * All series in the order in which they run. Each round begins with another server and another method, so that none always
