@@ -1,7 +1,8 @@
 import type { Results } from "../results.ts";
+import { COMPOSITE_FILES } from "../samples.ts";
 import { meanOverTasks } from "../score/mod.ts";
-import { mean } from "../statistics.ts";
-import { pairedRatio } from "./ratios.ts";
+import { mean, median } from "../statistics.ts";
+import { pairedRatios } from "./ratios.ts";
 
 /** A target of the project and what was measured. */
 export interface Bar {
@@ -18,6 +19,8 @@ const TIME_RATIO = 1.15;
 const RESIDENT_RATIO = 1.05;
 /** The series that the bars are about: one answer after another. */
 const CONCURRENCY = 1;
+/** Fewer are chance. */
+const LEAST_ROUNDS = 3;
 
 /** Every bar, from the results alone. */
 export function barsOf(results: Results): Bar[] {
@@ -56,8 +59,9 @@ function oracleDistance({ tasks }: Results): Bar[] {
 
 function compositeWins({ composites }: Results): Bar[] {
   const rivals = [["prompt", "one route a prompt"], ["joint", "the joint adapter"]] as const;
-  return composites.flatMap(({ file, methods }) =>
+  return COMPOSITE_FILES.flatMap((file) =>
     rivals.map(([rival, label]) => {
+      const methods = composites.find((other) => other.file === file)?.methods ?? {};
       const [ours, theirs] = [methods["sentence-carry"]?.sentences, methods[rival]?.sentences];
       const isThere = ours !== undefined && theirs !== undefined;
       return bar(`${file}: a route a sentence against ${label}, sentences right`, "more", {
@@ -71,36 +75,38 @@ function compositeWins({ composites }: Results): Bar[] {
 
 function timeRatio({ timing }: Results): Bar {
   const counts = [...new Set(timing.map(({ adapters }) => adapters))];
-  const ratios = counts.map((adapters) =>
-    pairedRatio(timing, {
+  const all = counts.map((adapters) =>
+    pairedRatios(timing, {
       over: { adapters, method: "auto-3", concurrency: CONCURRENCY },
       under: { adapters, method: "single", concurrency: CONCURRENCY },
     })
-  ).filter((ratio) => ratio !== null);
-  return bar(
+  ).filter((ratios) => ratios.length >= LEAST_ROUNDS);
+  const worst = all.length === 0 ? [] : all.reduce((a, b) => median(b) > median(a) ? b : a);
+  return timeBar(
     "time of an answer with 3 routed adapters over a single one's, the worst number of adapters",
-    `≤ ${TIME_RATIO}`,
-    {
-      value: ratios.length === 0 ? null : Math.max(...ratios),
-      show: (value) => value.toFixed(2),
-      isMet: (value) => value <= TIME_RATIO,
-    },
+    { most: TIME_RATIO, ratios: worst },
   );
 }
 
 function residentRatio({ timing }: Results): Bar {
-  return bar(
-    "time of an answer with one adapter, 100 resident over 1 resident",
-    `≤ ${RESIDENT_RATIO}`,
-    {
-      value: pairedRatio(timing.filter(({ adapters, resident }) => adapters === resident), {
-        over: { adapters: 100, method: "first", concurrency: CONCURRENCY },
-        under: { adapters: 1, method: "first", concurrency: CONCURRENCY },
-      }),
-      show: (value) => value.toFixed(2),
-      isMet: (value) => value <= RESIDENT_RATIO,
-    },
-  );
+  const resident = timing.filter(({ adapters, resident }) => adapters === resident);
+  return timeBar("time of an answer with one adapter, 100 resident over 1 resident", {
+    most: RESIDENT_RATIO,
+    ratios: pairedRatios(resident, {
+      over: { adapters: 100, method: "first", concurrency: CONCURRENCY },
+      under: { adapters: 1, method: "first", concurrency: CONCURRENCY },
+    }),
+  });
+}
+
+/** A target for the median over rounds; too few rounds are no measurement. */
+function timeBar(what: string, { most, ratios }: { most: number; ratios: number[] }): Bar {
+  const [least, highest] = [Math.min(...ratios), Math.max(...ratios)];
+  return bar(what, `≤ ${most}`, {
+    value: ratios.length < LEAST_ROUNDS ? null : median(ratios),
+    show: (value) => `${value.toFixed(2)} (${least.toFixed(2)} to ${highest.toFixed(2)})`,
+    isMet: (value) => value <= most,
+  });
 }
 
 function bar(

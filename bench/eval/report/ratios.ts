@@ -3,15 +3,22 @@ import { median } from "../statistics.ts";
 
 type SeriesKey = Pick<TimingResult, "adapters" | "method" | "concurrency">;
 
-/** The median over rounds of one series' time over another's in the same round; null where one is missing. */
-export function pairedRatio(
-  timing: readonly TimingResult[],
-  { over, under }: { over: SeriesKey; under: SeriesKey },
-): number | null {
+interface Pair {
+  over: SeriesKey;
+  under: SeriesKey;
+}
+
+/** One series' time over another's in the same round, for each round that both have. */
+export function pairedRatios(timing: readonly TimingResult[], { over, under }: Pair): number[] {
   const [left, right] = [over, under].map((key) => seriesOf(timing, key)?.ms ?? []);
   const rounds = Math.min(left.length, right.length);
-  if (rounds === 0) return null;
-  return median(Array.from({ length: rounds }, (_, round) => left[round] / right[round]));
+  return Array.from({ length: rounds }, (_, round) => left[round] / right[round]);
+}
+
+/** The median of the paired ratios; null where there are none. */
+export function pairedRatio(timing: readonly TimingResult[], pair: Pair): number | null {
+  const ratios = pairedRatios(timing, pair);
+  return ratios.length === 0 ? null : median(ratios);
 }
 
 export function seriesOf(

@@ -55,15 +55,15 @@ export function goodResults(): Results {
         },
       },
     ],
-    composites: [{
-      file: "composite",
+    composites: ["composite", "composite3"].map((file) => ({
+      file,
       count: 4,
       methods: {
         joint: { sentences: [0.5], whole: [0.25] },
         "sentence-carry": { sentences: [0.6, 0.7], whole: [0.5, 0.5], routed: [1, 1] },
         prompt: { sentences: [0.55, 0.55], whole: [0.25, 0.5], routed: [0.5, 0.5] },
       },
-    }],
+    })),
     sweep: [{ p: 0.5, choiceAccuracy: [0.7], qaRougeL: [0.8], adaptersPerSentence: [1.25] }],
     usage: [{
       part: "tasks",
