@@ -1,0 +1,4 @@
+export { accuracy } from "./accuracy.ts";
+export { bleu } from "./bleu.ts";
+export { type CompositeScore, scoreComposite } from "./composite.ts";
+export { rouge1, rougeL } from "./rouge.ts";
