@@ -24,6 +24,7 @@ generate eval "$pack/eval"
 [ -f "$work/weights.npy" ] || "$python" tools/demo/pack_corpus.py
 [ -f "$work/base.json" ] || "$python" tools/demo/pretrain.py
 "$python" tools/demo/train_lora.py
+[ -f "$work/routed.json" ] || "$python" tools/demo/train_routed.py
 "$python" tools/demo/evaluate.py
 "$python" tools/demo/card.py
 deno fmt --quiet --no-config --line-width 100 "$pack/README.md"

@@ -64,13 +64,19 @@ def summary_table(summary):
 
 
 def composite_table(rows):
-    lines = ["| file | base | joint | equal mixture of the tasks' adapters |", "|---|---:|---:|---:|"]
-    for row in rows:
-        cells = [
-            f"{row[key]['sentences']:.1f} / {row[key]['exact']:.1f}"
-            for key in ("base", "joint", "mixture")
-        ]
-        lines.append(f"| {row['file']} | " + " | ".join(cells) + " |")
+    names = {
+        "base": "base",
+        "joint": "joint",
+        "mixture": "equal mixture of the tasks' adapters",
+        "carry": "each sentence's own adapter, its first token drawn under the one before",
+        "recompute": "likewise, all text before computed anew at each change",
+        "redraw": "each sentence's own adapter from its first token on",
+        "redraw_recompute": "likewise, all text before computed anew at each change",
+    }
+    lines = ["| answered by | " + " | ".join(row["file"] for row in rows) + " |", "|---|---:|---:|"]
+    for key, name in names.items():
+        cells = [f"{row[key]['sentences']:.1f} / {row[key]['exact']:.1f}" for row in rows]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
@@ -86,6 +92,8 @@ def main():
         tokens=f"{training['base']['tokens'] / 1e6:.1f}",
         base_minutes=round(training["base"]["seconds"] / 60),
         adapter_minutes=round(training["adapter_seconds"] / 60),
+        routed_epochs=NUMBERS[training["routed"]["epochs"]],
+        routed_minutes=round(training["routed"]["seconds"] / 60),
     )
     (PACK / "README.md").write_text(text)
 

@@ -8,8 +8,9 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
 from examples import load_tokenizer, read
-from mixtures import mixture_scores
+from oracle import RULES, routed_scores
 from paths import ADAPTERS, PACK, WORK, write_json
+from routed import Routed
 from scores import answers, score, sentence_score
 from specs import COMPOSITES, task_names
 
@@ -51,7 +52,9 @@ def evaluate_composite(name):
     for key, model in (("base", load_base()), ("joint", load_adapter("joint"))):
         replies = ask(model, tokenizer, examples)
         row[key] = score(replies, examples) | {"sentences": sentence_score(replies, examples)}
-    row["mixture"] = mixture_scores(load_base(), tokenizer, examples)
+    routed = Routed()
+    for rule in RULES:
+        row[rule] = routed_scores(routed, tokenizer, examples, rule)
     print(row, flush=True)
     return row
 
@@ -78,6 +81,7 @@ def training():
     return {
         "base": json.loads((WORK / "base.json").read_text()),
         "adapter_seconds": sum(record["seconds"] for record in adapters.values()),
+        "routed": json.loads((WORK / "routed.json").read_text()),
     }
 
 

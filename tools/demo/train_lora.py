@@ -52,10 +52,9 @@ def batch_loss(model, batch, pad):
     return F.cross_entropy(logits.float(), ids[:, 1:][learned[:, 1:]])
 
 
-def write_adapter(model, name):
-    """Saves with peft, then stores the tensors in the adapter's type and drops the machine's paths."""
+def finish_adapter(name):
+    """Stores the tensors that peft saved in the adapter's type and drops the machine's paths."""
     folder = ADAPTERS / name
-    model.save_pretrained(folder)
     dtype = getattr(torch, DTYPES.get(name, "bfloat16"))
     weights = folder / "adapter_model.safetensors"
     tensors = {key: value.to(dtype).contiguous() for key, value in load_file(weights).items()}
@@ -92,7 +91,8 @@ def train(name):
         optimizer.step()
         optimizer.zero_grad()
         total = loss.item() if step == 0 else 0.95 * total + 0.05 * loss.item()
-    write_adapter(model, name)
+    model.save_pretrained(ADAPTERS / name)
+    finish_adapter(name)
     seconds = time.time() - began
     record = {"name": name, "steps": len(plan), "loss": round(total, 4), "seconds": round(seconds)}
     with open(WORK / "adapters.jsonl", "a", encoding="utf-8") as file:
