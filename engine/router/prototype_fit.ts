@@ -101,13 +101,12 @@ function nearest(others: readonly Sample[], own: readonly Sample[]) {
 
 /** The odds of every text by a line fitted without it: texts are left out in parts, in turn. */
 function unseenOdds(own: readonly Sample[], others: readonly Sample[], whole: Line) {
-  const parts = Math.min(PARTS, own.length);
   const odds = { own: [] as number[], others: [] as number[] };
-  for (let part = 0; part < parts; part++) {
-    const isIn = (_: Sample, i: number) => i % parts === part;
+  for (let part = 0; part < PARTS; part++) {
+    const isIn = (_: Sample, i: number) => i % PARTS === part;
     const isOut = (sample: Sample, i: number) => !isIn(sample, i);
     // One example alone has to stand for itself.
-    const seen = parts > 1 ? own.filter(isOut) : own;
+    const seen = own.length > 1 ? own.filter(isOut) : own;
     // The way from the whole's line is short, and it ends at the same place from anywhere.
     const line = fitLine([...seen, ...others.filter(isOut)], whole);
     odds.own.push(...own.filter(isIn).map((sample) => oddsOf(sample, line)));
