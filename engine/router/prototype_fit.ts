@@ -36,7 +36,7 @@ const RIDGE = 2e-4;
 /** Weight of all references together, the examples' being 1. */
 const REFERENCE_WEIGHT = 2;
 /** Share of unseen references that a new class may take from theirs. */
-const TAKEN_AT_MOST = 0.0025;
+const TAKEN_AT_MOST = 0.0013;
 
 /**
  * Fits a class to the features (f32 of length 1, at least one) of example texts, against what
