@@ -27,6 +27,8 @@ interface Line {
 }
 
 const PARTS = 5;
+/** References that take part in the fit. */
+const MOST_FITTED = 1024;
 const ROUNDS = 20;
 const STEPS = 60;
 /** Pull of the direction towards nothing: a few examples can't fix hundreds of numbers. */
@@ -34,7 +36,7 @@ const RIDGE = 2e-4;
 /** Weight of all references together, the examples' being 1. */
 const REFERENCE_WEIGHT = 2;
 /** Share of unseen references that a new class may take from theirs. */
-const TAKEN_AT_MOST = 0.0025;
+const TAKEN_AT_MOST = 0.0013;
 
 /**
  * Fits a class to the features (f32 of length 1, at least one) of example texts, against what
@@ -69,9 +71,11 @@ export function fitPrototype(
     target: 1,
     weight: 1 / examples.length,
   }));
-  const unseen = unseenOdds(own, others, width);
+  const { near, far } = nearest(others, own);
+  const line = fitLine([...own, ...near], evenLine(own, width));
+  const unseen = unseenOdds(own, near, line);
+  unseen.others.push(...far.map((sample) => oddsOf(sample, line)));
   const raised = threshold(unseen.others);
-  const line = fitLine([...own, ...others], width);
   const scale = Math.hypot(...line.direction) || 1;
   const above = (odds: readonly number[]) =>
     odds.filter((value) => value > raised).length / Math.max(odds.length, 1);
@@ -86,16 +90,25 @@ export function fitPrototype(
   };
 }
 
+/** Of many references those most like the examples: the others would only cost time. */
+function nearest(others: readonly Sample[], own: readonly Sample[]) {
+  const sum = new Float64Array(own[0].features.length + 1);
+  for (const { features } of own) addScaled(sum, features, 1);
+  const sorted = others.map((sample) => ({ sample, likeness: dot(sample.features, sum) }))
+    .sort((a, b) => b.likeness - a.likeness).map(({ sample }) => sample);
+  return { near: sorted.slice(0, MOST_FITTED), far: sorted.slice(MOST_FITTED) };
+}
+
 /** The odds of every text by a line fitted without it: texts are left out in parts, in turn. */
-function unseenOdds(own: readonly Sample[], others: readonly Sample[], width: number) {
-  const parts = Math.min(PARTS, own.length);
+function unseenOdds(own: readonly Sample[], others: readonly Sample[], whole: Line) {
   const odds = { own: [] as number[], others: [] as number[] };
-  for (let part = 0; part < parts; part++) {
-    const isIn = (_: Sample, i: number) => i % parts === part;
+  for (let part = 0; part < PARTS; part++) {
+    const isIn = (_: Sample, i: number) => i % PARTS === part;
     const isOut = (sample: Sample, i: number) => !isIn(sample, i);
     // One example alone has to stand for itself.
-    const seen = parts > 1 ? own.filter(isOut) : own;
-    const line = fitLine([...seen, ...others.filter(isOut)], width);
+    const seen = own.length > 1 ? own.filter(isOut) : own;
+    // The way from the whole's line is short, and it ends at the same place from anywhere.
+    const line = fitLine([...seen, ...others.filter(isOut)], whole);
     odds.own.push(...own.filter(isIn).map((sample) => oddsOf(sample, line)));
     odds.others.push(...others.filter(isIn).map((sample) => oddsOf(sample, line)));
   }
@@ -109,12 +122,16 @@ function threshold(odds: readonly number[]): number {
   return Math.max(0, sorted[allowed] ?? 0);
 }
 
+/** Where the new class and the others are even, on average over its examples. */
+function evenLine(own: readonly Sample[], width: number): Line {
+  const bias = own.reduce((sum, { total }) => sum + total / own.length, 0);
+  return { direction: new Float64Array(width), bias };
+}
+
 /** Weighted logistic regression with a ridge: Newton's steps, shortened until they bring something. */
-function fitLine(samples: readonly Sample[], width: number): Line {
-  const own = samples.filter(({ target }) => target === 1);
-  let line = new Float64Array(width + 1);
-  // Here the new class and the others are even on average.
-  line[width] = own.reduce((sum, { total }) => sum + total / own.length, 0);
+function fitLine(samples: readonly Sample[], start: Line): Line {
+  const width = start.direction.length;
+  let line = Float64Array.of(...start.direction, start.bias);
   let loss = lossOf(samples, line);
   for (let round = 0; round < ROUNDS; round++) {
     const before = loss;

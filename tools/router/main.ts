@@ -1,10 +1,27 @@
 /** `deno task router`: trains and measures routers. */
-import { messageOf } from "../../engine/core/errors.ts";
+import { dirname } from "node:path";
+import { messageOf, WeftError } from "../../engine/core/errors.ts";
 import { readCommand, type TrainOptions } from "./options.ts";
 import { ProgressLine } from "./progress.ts";
 import { reportText, scoresText } from "./report.ts";
 
+/** Found before the training: not when its work would be lost. */
+async function checkOut(out: string): Promise<void> {
+  const folder = dirname(out);
+  const isFolder = await Deno.stat(folder).then((info) => info.isDirectory, () => false);
+  if (isFolder && out.endsWith(".onnx")) return;
+  const why = isFolder ? "its name must end in .onnx" : `there is no folder "${folder}"`;
+  throw new WeftError("invalid_request", `Cannot write "${out}": ${why}`);
+}
+
+/** A server may be reading the old file: the new one takes its place at once. */
+async function writeWhole(path: string, data: Uint8Array): Promise<void> {
+  await Deno.writeFile(`${path}.part`, data);
+  await Deno.rename(`${path}.part`, path);
+}
+
 async function runTrain(options: TrainOptions): Promise<number> {
+  await checkOut(options.out);
   const { train } = await import("./train.ts");
   let interrupted = false;
   const progress = new ProgressLine();
@@ -20,7 +37,7 @@ async function runTrain(options: TrainOptions): Promise<number> {
     console.error("router: stopped before there was anything to keep; no file was written");
     return 130;
   }
-  await Deno.writeFile(options.out, trained.file);
+  await writeWhole(options.out, trained.file);
   const report = options.out.replace(/\.onnx$/, "") + ".report.json";
   await Deno.writeTextFile(report, JSON.stringify(trained.report, null, 2) + "\n");
   console.log(reportText(trained.report));

@@ -8,7 +8,7 @@ export const TRAIN_HELP =
 
   --data PATH          lines {"input": text or messages, "output": label}; a file, or a folder of .jsonl
   --model DIR          the base model's folder, for its tokenizer
-  --out FILE           where the router goes; beside it FILE.report.json
+  --out FILE           where the router goes, .onnx; beside it lies its .report.json
   --seed N             of everything that is drawn at random (default 1)
   --width N            size of a token's vector, 4 to 256 (default 32)
   --hidden N           size of the hidden layers and the features, 8 to 1024 (default 256)

@@ -82,6 +82,34 @@ Deno.test("examples of a class that is there already win little, and take nothin
   assert.ok(lost.length < 10, `${lost.length} of 200`);
 });
 
+Deno.test("of a router with 512 classes a class is made within seconds", () => {
+  const [classes, width] = [512, 256];
+  const draw = () => {
+    const values = Float32Array.from({ length: width }, noise);
+    const length = Math.hypot(...values);
+    return values.map((value) => value / length);
+  };
+  const count = classes * referencesPerClass(classes, width);
+  const references = encodeReferences({
+    references: Array.from({ length: count }, (_, i) => ({
+      classIndex: i % classes,
+      features: draw(),
+    })),
+    weights: Float32Array.from({ length: width * classes }, noise),
+    biases: new Float32Array(classes),
+  });
+  const kind = draw();
+  const examples = Array.from({ length: 50 }, () => {
+    const values = draw().map((value, j) => kind[j] + 0.5 * value);
+    const length = Math.hypot(...values);
+    return values.map((value) => value / length);
+  });
+  const began = performance.now();
+  const { won, taken } = fitPrototype({ examples, references, width, temperature: 1 });
+  assert.ok(performance.now() - began < 20_000);
+  assert.ok(won > 0.9 && taken < 0.01, `won ${won}, taken ${taken}`);
+});
+
 Deno.test("the same examples make the same class", () => {
   state = 5;
   const first = fit(9, 10);

@@ -76,6 +76,11 @@ const REFUSED: [name: string, change: (model: ModelOutline) => void, message: Re
   ],
   ["weights of a negative size", (m) => m.constants.table.dims = [-8, -3], /not what is there/],
   ["weights smaller than there", (m) => m.constants.table.dims = [7, 3], /needs 84 bytes/],
+  [
+    "references without features",
+    (m) => m.metadata["weft.references"] = "{}",
+    /weft\.references, but no output features/,
+  ],
   ["empty weights", (m) => m.constants.table = { dims: [0, 3], values: [] }, /"table" is empty/],
   ["nine axes", (m) => m.constants.table.dims = [8, 3, 1, 1, 1, 1, 1, 1, 1], /has 9 axes/],
   ["int64 ids", (m) => m.inputs.input_ids.type = INT64, /input input_ids must be int32/],

@@ -89,6 +89,8 @@ Deno.test("what can't be used ends the command with a line and code 1, bad argum
   const flags = ["--data", data, "--model", MODEL];
   const cases: [string[], number, RegExp][] = [
     [["train", ...flags, "--out", `${folder}/r.onnx`], 1, /^router: Cannot use line 2 of ".*"/],
+    [["train", ...flags, "--out", `${folder}/r.txt`], 1, /^router: Cannot write ".*\.onnx/],
+    [["train", ...flags, "--out", `${folder}/no/r.onnx`], 1, /^router: Cannot write .*no folder/],
     [["eval", ...flags, "--router", `${folder}/no.onnx`], 1, /^router: Cannot read the router/],
     [["eval", ...flags, "--router", data], 1, /^router: reading the router file: it is no ONNX/],
     [["train"], 2, /^router: Cannot start without --data/],
