@@ -47,16 +47,18 @@ const TAKEN_AT_MOST = 0.0013;
  *
  * @throws WeftError `bad_adapter`, reason `bad_router`, for references that can't be read
  */
-export function fitPrototype(
-  { examples, references, width, temperature }: {
+export async function fitPrototype(
+  { examples, references, width, temperature, pause = async () => {} }: {
     examples: readonly Float32Array[];
     /** The text of `weft.references`. */
     references: string;
     /** Size of the features. */
     width: number;
     temperature: number;
+    /** Awaited every few dozen milliseconds of work, of which there is up to a second. */
+    pause?: () => Promise<void>;
   },
-): PrototypeFitResult {
+): Promise<PrototypeFitResult> {
   const known = decodeReferences(references, { features: width });
   const totalOf = (features: Float32Array) => totalLogit(features, known, temperature);
   const others = known.references.map(({ features }): Sample => ({
@@ -72,8 +74,8 @@ export function fitPrototype(
     weight: 1 / examples.length,
   }));
   const { near, far } = nearest(others, own);
-  const line = fitLine([...own, ...near], evenLine(own, width));
-  const unseen = unseenOdds(own, near, line);
+  const line = await fitLine([...own, ...near], evenLine(own, width), pause);
+  const unseen = await unseenOdds({ own, others: near }, line, pause);
   unseen.others.push(...far.map((sample) => oddsOf(sample, line)));
   const raised = threshold(unseen.others);
   const scale = Math.hypot(...line.direction) || 1;
@@ -100,7 +102,11 @@ function nearest(others: readonly Sample[], own: readonly Sample[]) {
 }
 
 /** The odds of every text by a line fitted without it: texts are left out in parts, in turn. */
-function unseenOdds(own: readonly Sample[], others: readonly Sample[], whole: Line) {
+async function unseenOdds(
+  { own, others }: { own: readonly Sample[]; others: readonly Sample[] },
+  whole: Line,
+  pause: () => Promise<void>,
+) {
   const odds = { own: [] as number[], others: [] as number[] };
   for (let part = 0; part < PARTS; part++) {
     const isIn = (_: Sample, i: number) => i % PARTS === part;
@@ -108,7 +114,7 @@ function unseenOdds(own: readonly Sample[], others: readonly Sample[], whole: Li
     // One example alone has to stand for itself.
     const seen = own.length > 1 ? own.filter(isOut) : own;
     // The way from the whole's line is short, and it ends at the same place from anywhere.
-    const line = fitLine([...seen, ...others.filter(isOut)], whole);
+    const line = await fitLine([...seen, ...others.filter(isOut)], whole, pause);
     odds.own.push(...own.filter(isIn).map((sample) => oddsOf(sample, line)));
     odds.others.push(...others.filter(isIn).map((sample) => oddsOf(sample, line)));
   }
@@ -129,11 +135,16 @@ function evenLine(own: readonly Sample[], width: number): Line {
 }
 
 /** Weighted logistic regression with a ridge: Newton's steps, shortened until they bring something. */
-function fitLine(samples: readonly Sample[], start: Line): Line {
+async function fitLine(
+  samples: readonly Sample[],
+  start: Line,
+  pause: () => Promise<void>,
+): Promise<Line> {
   const width = start.direction.length;
   let line = Float64Array.of(...start.direction, start.bias);
   let loss = lossOf(samples, line);
   for (let round = 0; round < ROUNDS; round++) {
+    await pause();
     const before = loss;
     const step = newtonStep(samples, line);
     for (let share = 1; share > 1e-3; share /= 2) {

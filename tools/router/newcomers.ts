@@ -74,10 +74,10 @@ async function measure(folder: string, model: string, task: string): Promise<voi
   tokenizer.close();
   const { features, temperature, references } = readRouterFile(trained!.file);
   for (const size of SIZES) {
-    const fits = Array.from({ length: DRAWS }, (_, draw) => {
+    const fits = await Array.fromAsync({ length: DRAWS }, async (_, draw) => {
       const chosen = examples.slice(draw * size, (draw + 1) * size);
       const began = performance.now();
-      const { prototype, won, taken } = fitPrototype({
+      const { prototype, won, taken } = await fitPrototype({
         examples: chosen.map(({ features }) => features),
         references: references!,
         width: features!,

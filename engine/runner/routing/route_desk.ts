@@ -164,23 +164,28 @@ export class RouteDesk {
   }
 
   /** See EngineRouter.setPrototype. */
-  setPrototype(label: string, texts: readonly Uint32Array[]): Promise<PrototypeFit> {
-    return this.#between(async () => {
-      const { router } = this;
-      const { features: width, temperature } = router.info;
-      if (width === null || router.references === undefined) {
-        throw new WeftError(
-          "unsupported",
-          `Cannot make a class "${label}" from examples: the router has no features or no references`,
-          { reason: "router_without_features" },
-        );
-      }
-      const examples: Float32Array[] = [];
-      for (const batch of batches(texts)) examples.push(...await this.#featuresOf(batch, width));
-      const { references } = router;
-      const fit = fitPrototype({ examples, references, width, temperature });
+  async setPrototype(label: string, texts: readonly Uint32Array[]): Promise<PrototypeFit> {
+    const { router } = this;
+    const { features: width, temperature } = router.info;
+    const { references } = router;
+    if (width === null || references === undefined) {
+      throw new WeftError(
+        "unsupported",
+        `Cannot make a class "${label}" from examples: the router has no features or no references`,
+        { reason: "router_without_features" },
+      );
+    }
+    const examples: Float32Array[] = [];
+    for (const batch of batches(texts)) {
+      examples.push(...await this.#between(() => this.#featuresOf(router, batch)));
+    }
+    // Steps go on between the parts of the fit.
+    const pause = () => new Promise<void>((resolve) => setImmediate(resolve));
+    const fit = await fitPrototype({ examples, references, width, temperature, pause });
+    return await this.#between(() => {
+      this.#requireInPlace(router);
       router.setPrototype(label, fit.prototype);
-      return { won: fit.won, taken: fit.taken };
+      return Promise.resolve({ won: fit.won, taken: fit.taken });
     });
   }
 
@@ -311,7 +316,12 @@ export class RouteDesk {
     });
   }
 
-  async #featuresOf(texts: readonly Uint32Array[], width: number): Promise<Float32Array[]> {
+  async #featuresOf(
+    router: ResidentRouter,
+    texts: readonly Uint32Array[],
+  ): Promise<Float32Array[]> {
+    this.#requireInPlace(router);
+    const width = router.info.features!;
     const output = await this.record(
       texts.map((text) => ({ text, options: DEFAULT_ROUTING, inForce: null, row: null })),
     );
@@ -320,6 +330,13 @@ export class RouteDesk {
     ]);
     output.dispose();
     return texts.map((_, i) => new Float32Array(features, 4 * i * width, width));
+  }
+
+  #requireInPlace(router: ResidentRouter): void {
+    if (this.#installed?.router === router) return;
+    throw new WeftError("conflict", "Cannot make a class for a router that is not in place now", {
+      reason: "router_superseded",
+    });
   }
 
   #read(parts: { buffer: GPUBuffer; bytes: number }[]): Promise<ArrayBuffer[]> {

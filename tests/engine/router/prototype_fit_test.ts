@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { WeftError } from "../../../engine/core/errors.ts";
+import type { Prototype } from "../../../engine/kernels/mod.ts";
 import {
   decodeReferences,
   encodeReferences,
@@ -55,14 +56,14 @@ function fit(axis: number, count: number, spread = 0.2) {
 }
 
 /** Whether the new class beats the old ones for a text. */
-function wins({ mean, scale, bias }: ReturnType<typeof fit>["prototype"], text: Float32Array) {
+function wins({ mean, scale, bias }: Prototype, text: Float32Array) {
   const logit = bias + scale * text.reduce((sum, value, j) => sum + value * mean[j], 0);
   return logit > 10 * Math.max(...text.subarray(0, CLASSES));
 }
 
 for (const count of [1, 10, 50]) {
-  Deno.test(`a class of ${count} examples wins its own kind and leaves the others alone`, () => {
-    const { prototype, won, taken } = fit(9, count);
+  Deno.test(`a class of ${count} examples wins its own kind and leaves the others alone`, async () => {
+    const { prototype, won, taken } = await fit(9, count);
     assert.ok(Math.abs(Math.hypot(...prototype.mean) - 1) < 1e-5);
     assert.ok(won === 1 && taken === 0, `won ${won}, taken ${taken}`);
     for (let i = 0; i < 100; i++) {
@@ -72,8 +73,8 @@ for (const count of [1, 10, 50]) {
   });
 }
 
-Deno.test("examples of a class that is there already win little, and take nothing", () => {
-  const { prototype, won, taken } = fit(2, 20);
+Deno.test("examples of a class that is there already win little, and take nothing", async () => {
+  const { prototype, won, taken } = await fit(2, 20);
   assert.ok(won < 0.5, `won ${won}`);
   assert.ok(taken <= 0.01, `taken ${taken}`);
   const lost = Array.from({ length: 200 }, () => near(2, 0.2)).filter((text) =>
@@ -82,7 +83,7 @@ Deno.test("examples of a class that is there already win little, and take nothin
   assert.ok(lost.length < 10, `${lost.length} of 200`);
 });
 
-Deno.test("of a router with 512 classes a class is made within seconds", () => {
+Deno.test("of a router with 512 classes a class is made within seconds", async () => {
   const [classes, width] = [512, 256];
   const draw = () => {
     const values = Float32Array.from({ length: width }, noise);
@@ -105,19 +106,19 @@ Deno.test("of a router with 512 classes a class is made within seconds", () => {
     return values.map((value) => value / length);
   });
   const began = performance.now();
-  const { won, taken } = fitPrototype({ examples, references, width, temperature: 1 });
+  const { won, taken } = await fitPrototype({ examples, references, width, temperature: 1 });
   assert.ok(performance.now() - began < 20_000);
   assert.ok(won > 0.9 && taken < 0.01, `won ${won}, taken ${taken}`);
 });
 
-Deno.test("the same examples make the same class", () => {
+Deno.test("the same examples make the same class", async () => {
   state = 5;
-  const first = fit(9, 10);
+  const first = await fit(9, 10);
   state = 5;
-  assert.deepEqual(fit(9, 10), first);
+  assert.deepEqual(await fit(9, 10), first);
 });
 
-Deno.test("references come back as they were written, at the precision of f16", () => {
+Deno.test("references come back as they were written, at the precision of f16", async () => {
   const before = known();
   const after = decodeReferences(encodeReferences(before), { features: WIDTH, classes: CLASSES });
   assert.deepEqual(after.weights, before.weights);
@@ -129,7 +130,7 @@ Deno.test("references come back as they were written, at the precision of f16", 
   });
 });
 
-Deno.test("references never outgrow the metadata, and every class has one", () => {
+Deno.test("references never outgrow the metadata, and every class has one", async () => {
   for (const [classes, features] of [[2, 8], [26, 256], [512, 256], [512, 1024]]) {
     const count = referencesPerClass(classes, features);
     assert.ok(count >= 1 && count <= 32);
@@ -157,7 +158,7 @@ function zeroed(data: string): string {
 }
 
 for (const [name, value, message] of BAD) {
-  Deno.test(`references with ${name} are refused`, () => {
+  Deno.test(`references with ${name} are refused`, async () => {
     const text = typeof value === "string" ? value : JSON.stringify(value);
     assert.throws(
       () => decodeReferences(text, { features: WIDTH, classes: CLASSES }),

@@ -88,7 +88,7 @@ Deno.test("a task that was left out becomes a class by ten examples, and the oth
   const { labels, references, features, temperature } = readRouterFile(trained!.file);
   const known = [...labels, newcomer];
   const examples = await judge(trained!.file, prompts([newcomer], "train", 10), known);
-  const { prototype, won, taken } = fitPrototype({
+  const { prototype, won, taken } = await fitPrototype({
     examples: examples.map(({ features }) => features),
     references: references!,
     width: features!,
