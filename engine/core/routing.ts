@@ -29,6 +29,11 @@ export interface RoutingOptions {
   minConfidence: number;
   /** The mixture in force stays while ½ Σ |new − old weight| is at most this; 0 to 1. */
   hysteresis: number;
+  /**
+   * The first token of a sentence, on which its route is chosen, is of the mixture before: it is kept, as
+   * in DLP-LoRA, or drawn again under the new mixture.
+   */
+  firstToken: "keep" | "redraw";
   /** What becomes of the keys and values computed before a change of mixture. */
   kvPolicy: "carry" | "recompute";
   /** A chosen adapter that is not on the GPU is waited for, or the others take its weight. */
@@ -70,7 +75,7 @@ export interface RoutedAdapter {
 export interface RoutedSentence {
   /** 0 for the first. */
   index: number;
-  /** The answer's tokens before it; its own first token is still of the mixture before (docs/ROUTING.md). */
+  /** The answer's tokens before it; unless redrawn, its first token is of the mixture before. */
   start: number;
   /** What was computed, likeliest first; empty: the base alone. */
   adapters: RoutedAdapter[];
@@ -106,6 +111,7 @@ export const DEFAULT_ROUTING: Readonly<RoutingOptions> = Object.freeze({
   maxAdapters: MAX_MIXTURE,
   minConfidence: 0,
   hysteresis: 0.1,
+  firstToken: "keep",
   kvPolicy: "carry",
   onMiss: "wait",
   scope: "sentence",
@@ -127,6 +133,7 @@ export function routingOptions(
     minConfidence: given.minConfidence ?? calibration?.minConfidence ??
       DEFAULT_ROUTING.minConfidence,
     hysteresis: given.hysteresis ?? DEFAULT_ROUTING.hysteresis,
+    firstToken: given.firstToken ?? DEFAULT_ROUTING.firstToken,
     kvPolicy: given.kvPolicy ?? DEFAULT_ROUTING.kvPolicy,
     onMiss: given.onMiss ?? DEFAULT_ROUTING.onMiss,
     scope: given.scope ?? DEFAULT_ROUTING.scope,

@@ -67,6 +67,7 @@ export class Runner {
         promptTokens: request.promptTokens,
         maxTokens: request.maxTokens,
         mixtureKey: mixtureKey(request.mixture),
+        rewinds: route?.options.firstToken === "redraw",
       });
       const active = new ActiveRequest(request, { sequence, route }, now);
       this.#requests.set(request.id, active);
@@ -276,9 +277,10 @@ export class Runner {
         this.#fail(active, new WeftError("internal", message));
         continue;
       }
-      if (tokens.length > 0) this.#ports.emit(sequence.id, { kind: "tokens", tokens });
-      this.#routed.read(active, tokens);
       const reason = active.reasonToFinish(tokens, now);
+      this.#routed.read(active, tokens);
+      const kept = reason ? tokens : this.#routed.takeBack(active, tokens);
+      if (kept.length > 0) this.#ports.emit(sequence.id, { kind: "tokens", tokens: kept });
       if (reason) this.#finish(active, reason);
     }
   }

@@ -108,7 +108,7 @@ export class BlockManager {
   publish(sequence: SequenceRecord): void {
     const { chain, blockTable } = sequence;
     if (!this.#cache) return;
-    while ((chain.length + 1) * BLOCK_SIZE <= sequence.numComputed) {
+    while ((chain.length + 1) * BLOCK_SIZE <= sequence.numSettled) {
       const known = this.#cache.find(sequence, chain);
       if (known) {
         this.#share(sequence, known);

@@ -125,6 +125,21 @@ export class Scheduler {
     known.appendSegment(known.numComputed, key);
   }
 
+  /**
+   * Between steps, takes back the latest token of a decoding sequence that `rewinds`: the one before it
+   * is fed again, and the token drawn again.
+   */
+  rewind(sequence: Sequence): void {
+    const known = this.#landed(sequence);
+    ensure(
+      known.rewinds && known.phase === "decode" && known.numGenerated > 0,
+      () => `"${known.id}" cannot take back a token`,
+    );
+    known.dropLast();
+    known.numComputed--;
+    this.#counters.generatedTokens--;
+  }
+
   /** The sequence sits out steps, with its row and blocks (unless it is preempted). */
   hold(sequence: Sequence): void {
     this.#landed(sequence).held = true;

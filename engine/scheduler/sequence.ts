@@ -16,6 +16,8 @@ export interface SequenceSpec {
   maxTokens: number;
   /** Identity of the mixture: the same text if and only if the generations and weights are the same. */
   mixtureKey: string;
+  /** Whether its latest token may be taken back (`Scheduler.rewind`). */
+  rewinds?: boolean;
 }
 
 /** A stretch of positions computed under one mixture; it ends where the next one starts. */
@@ -65,6 +67,7 @@ export class SequenceRecord implements Sequence {
   held = false;
   readonly maxTokens: number;
   readonly numPrompt: number;
+  readonly rewinds: boolean;
   /** Tokens, prompt and answer, it can never exceed. */
   readonly maxLength: number;
   state: "waiting" | "running" | "finished" = "waiting";
@@ -92,6 +95,7 @@ export class SequenceRecord implements Sequence {
     this.segments = [{ start: 0, mixtureKey: spec.mixtureKey }];
     this.maxTokens = spec.maxTokens;
     this.numPrompt = spec.promptTokens.length;
+    this.rewinds = spec.rewinds ?? false;
     this.maxLength = maxLength;
     this.#buffer = spec.promptTokens.slice();
     this.#length = spec.promptTokens.length;
@@ -148,6 +152,16 @@ export class SequenceRecord implements Sequence {
   /** Tokens start to end − 1: a view that later tokens do not change. */
   slice(start: number, end: number): Uint32Array {
     return this.#buffer.subarray(start, end);
+  }
+
+  /** Positions whose keys and values are there for good. */
+  get numSettled(): number {
+    return this.rewinds ? this.numComputed - 1 : this.numComputed;
+  }
+
+  dropLast(): void {
+    this.#length--;
+    this.hashes.length = Math.min(this.hashes.length, Math.floor(this.#length / BLOCK_SIZE));
   }
 
   append(tokens: readonly number[]): void {

@@ -74,6 +74,7 @@ export function optionsOf({ routing, kv_policy: kvPolicy }: RoutingFields, route
     maxAdapters: routing?.max_adapters ?? undefined,
     minConfidence: routing?.min_confidence ?? undefined,
     hysteresis: routing?.hysteresis ?? undefined,
+    firstToken: routing?.first_token ?? undefined,
     kvPolicy: inner ?? kvPolicy ?? undefined,
     onMiss: routing?.on_miss ?? undefined,
     scope: routing?.scope ?? undefined,

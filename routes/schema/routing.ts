@@ -17,6 +17,7 @@ const routingShape = {
   max_adapters: integer(1, MAX_MIXTURE),
   min_confidence: number(0, 1),
   hysteresis: number(0, 1),
+  first_token: oneOf(["keep", "redraw"]),
   kv_policy: kvPolicy,
   on_miss: oneOf(["wait", "renormalise"]),
   scope: oneOf(["sentence", "prompt"]),

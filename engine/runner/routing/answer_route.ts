@@ -29,10 +29,14 @@ export class AnswerRoute {
   #due: DueSentence | null;
   readonly #prompt: readonly number[];
   readonly #table: TokenTable;
-  readonly #text: TokenText;
-  readonly #splitter = new SentenceSplitter();
+  #text: TokenText;
+  #splitter = new SentenceSplitter();
   #index = 0;
   #isInside = true;
+  /** The token that the latest route was chosen on, where it was taken back: the router has seen it. */
+  #takenBack: number | null = null;
+  /** The next sentence to begin has its mixture: it has begun before, with the token taken back. */
+  #isForeseen = false;
 
   constructor({ options, text }: RoutingRequest, vocabulary: SharedVocabulary, now: number) {
     this.options = options;
@@ -56,18 +60,41 @@ export class AnswerRoute {
   /** The mixture of what was due is chosen, or nobody is there to choose one. */
   settle(): void {
     this.#due = null;
+    this.#takenBack = null;
+  }
+
+  /** Whether the token that made a sentence due is to be drawn again under its mixture. */
+  get redraws(): boolean {
+    return this.options.firstToken === "redraw" && this.#due !== null;
+  }
+
+  /** The answer's last token is taken back; `rest` is what stays. */
+  takeBack(token: number, rest: Uint32Array): void {
+    this.#takenBack = token;
+    this.#isForeseen = true;
+    this.#text = new TokenText(this.#table);
+    this.#splitter = new SentenceSplitter();
+    for (const token of rest) this.#push(token);
   }
 
   /** Takes the answer's next tokens, which have just been drawn; `start` is how many came before. */
   read(tokens: readonly GeneratedToken[], start: number, now: number): void {
     if (this.options.scope === "prompt") return;
     tokens.forEach(({ token }, i) => {
-      const { state, starts } = this.#splitter.push(this.#text.push(token));
-      this.#isInside = state === "inside";
-      if (starts.length === 0) return;
-      this.#index += starts.length;
+      const begun = this.#push(token) - (this.#isForeseen ? 1 : 0);
+      if (begun < 0) return;
+      this.#isForeseen = false;
+      if (begun === 0) return;
+      this.#index += begun;
       this.#due = { index: this.#index, start: start + i, since: now };
     });
+  }
+
+  /** Returns how many sentences were found to begin. */
+  #push(token: number): number {
+    const { state, starts } = this.#splitter.push(this.#text.push(token));
+    this.#isInside = state === "inside";
+    return starts.length;
   }
 
   /** What the router sees: the last tokens of prompt and answer, without special ones. */
@@ -75,6 +102,7 @@ export class AnswerRoute {
     const { ends } = this.#table;
     const hasText = (token: number) =>
       token < ends.length && ends[token] > (token === 0 ? 0 : ends[token - 1]);
-    return [...this.#prompt, ...[...answer].filter(hasText)].slice(-maxTokens);
+    const seen = this.#takenBack === null ? [...answer] : [...answer, this.#takenBack];
+    return [...this.#prompt, ...seen.filter(hasText)].slice(-maxTokens);
   }
 }

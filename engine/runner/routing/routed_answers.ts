@@ -188,6 +188,18 @@ export class RoutedAnswers {
     active.route?.read(tokens, numGenerated - tokens.length, this.#parts.ports.now());
   }
 
+  /** Takes back the token that made a sentence due, if it is to be drawn again; returns what stays. */
+  takeBack(active: ActiveRequest, tokens: GeneratedToken[]): GeneratedToken[] {
+    const { route, sequence, request } = active;
+    const last = tokens.at(-1);
+    if (!last || !route?.redraws || route.due!.start !== sequence.numGenerated - 1) return tokens;
+    this.#parts.scheduler.rewind(sequence);
+    // The row's counts of drawn tokens know the one taken back.
+    active.rowAdmission = 0;
+    route.takeBack(last.token, sequence.tokens.subarray(request.promptTokens.length));
+    return tokens.slice(0, -1);
+  }
+
   /** The most ranks that a row routed in a step may get: those of the largest that are here. */
   mostRanks(due: readonly ActiveRequest[]): number {
     if (due.length === 0) return 0;

@@ -30,9 +30,10 @@ export function tokensOf(length: number, seed = 0): Uint32Array {
 export function add(
   scheduler: Scheduler,
   id: string,
-  { prompt = 8, seed = 0, maxTokens = 100, mixtureKey = "" } = {},
+  { prompt = 8, seed = 0, maxTokens = 100, mixtureKey = "", rewinds = false } = {},
 ): Sequence {
-  return scheduler.add({ id, promptTokens: tokensOf(prompt, seed), maxTokens, mixtureKey });
+  const promptTokens = tokensOf(prompt, seed);
+  return scheduler.add({ id, promptTokens, maxTokens, mixtureKey, rewinds });
 }
 
 /** Draws the same token everywhere, as many as the plan asks for. */

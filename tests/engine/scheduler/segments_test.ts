@@ -13,3 +13,36 @@ Deno.test("equal text under another segment shares no block, even if its hash co
   assert.equal(plain.blockTable[0], changed.blockTable[0]);
   assert.notEqual(plain.blockTable[1], changed.blockTable[1]);
 });
+
+Deno.test("a token is taken back and drawn again, also where its predecessor ended a block", () => {
+  for (let prompt = 14; prompt <= 18; prompt++) {
+    const scheduler = new Scheduler(ROOMY);
+    const sequence = add(scheduler, "a", { prompt, rewinds: true });
+    step(scheduler);
+    step(scheduler);
+    const before = [...sequence.tokens];
+    scheduler.rewind(sequence);
+    scheduler.checkIntegrity();
+    assert.deepEqual([...sequence.tokens], before.slice(0, -1));
+    assert.equal(sequence.numComputed, sequence.length - 1);
+    const { blockTable, numComputed } = sequence;
+    const written = blockTable[Math.floor(numComputed / 16)];
+    // Nobody else may find the block that is about to be written again.
+    const promptTokens = Uint32Array.from(before);
+    const other = scheduler.add({ id: "b", promptTokens, maxTokens: 10, mixtureKey: "" });
+    const plan = scheduler.schedule()!;
+    assert.ok(!other.blockTable.includes(written), `prompt of ${prompt}`);
+    assert.deepEqual(plan.decodes, [sequence]);
+  }
+});
+
+Deno.test("only a decoding sequence that was announced to rewind does", () => {
+  const scheduler = new Scheduler(ROOMY);
+  const [plain, rewinding] = [false, true].map((rewinds, i) =>
+    add(scheduler, `${i}`, { prompt: 5, rewinds })
+  );
+  assert.throws(() => scheduler.rewind(rewinding), /cannot take back a token/);
+  step(scheduler);
+  assert.throws(() => scheduler.rewind(plain), /cannot take back a token/);
+  scheduler.rewind(rewinding);
+});

@@ -65,3 +65,29 @@ Deno.test("the router sees the last tokens of prompt and answer, without special
   assert.deepEqual(route.routerText(Uint32Array.of(3, 0, 4), 256), [1, 2, 3, 4]);
   assert.deepEqual(route.routerText(Uint32Array.of(3, 0, 4), 3), [2, 3, 4]);
 });
+
+Deno.test("a sentence whose first token was taken back is routed once, on that token", () => {
+  const options = { ...DEFAULT_ROUTING, firstToken: "redraw" } as const;
+  const route = new AnswerRoute({ options, text: Uint32Array.of(1) }, VOCABULARY, 0);
+  route.settle();
+  const [one, dot, two, quote, who] = [" One", ".", " two", '"', " Who"]
+    .map((word) => WORDS.indexOf(word));
+  const read = (token: number, start: number) => route.read([{ token }], start, 0);
+  read(one, 0);
+  read(dot, 1);
+  read(two, 2);
+  assert.deepEqual([route.redraws, route.due!.index, route.due!.start], [true, 1, 2]);
+  const rest = Uint32Array.of(one, dot);
+  route.takeBack(two, rest);
+  assert.deepEqual(route.routerText(rest, 256), [1, one, dot, two]);
+  assert.equal(route.mostTokens, 1, "the text is as before the token");
+  route.settle();
+  assert.deepEqual(route.routerText(rest, 256), [1, one, dot]);
+  read(quote, 2);
+  assert.equal(route.due, null, "what is drawn in its place may still belong to the end");
+  read(who, 3);
+  assert.equal(route.due, null, "its mixture is chosen");
+  read(dot, 4);
+  read(one, 5);
+  assert.equal(route.due!.index, 2);
+});

@@ -9,6 +9,7 @@ await openOnce();
 interface Expected {
   rows: {
     policy: "carry" | "recompute";
+    first_token: "keep" | "redraw";
     prompt: number[];
     greedy: number[];
     sentences: { start: number; weights: Record<string, number> }[];
@@ -18,17 +19,17 @@ interface Expected {
 const { rows }: Expected = JSON.parse(await Deno.readTextFile(`${MODELS}lora/routed.json`));
 
 Deno.test("a batch of routed answers has PyTorch's sentences, mixtures and greedy tokens", async () => {
-  await withRoutedRunner({}, async (test) => {
-    for (const [i, { prompt, greedy, policy }] of rows.entries()) {
+  await withRoutedRunner({ sizing: { maxBatch: 16 } }, async (test) => {
+    for (const [i, { prompt, greedy, policy, first_token: firstToken }] of rows.entries()) {
       const promptTokens = Uint32Array.from(prompt);
       test.route(
         { id: `${i}`, promptTokens, maxTokens: greedy.length },
-        { kvPolicy: policy, p: 0.9 },
+        { kvPolicy: policy, firstToken, p: 0.9 },
       );
     }
     await test.drain();
-    for (const [i, { greedy, sentences, policy }] of rows.entries()) {
-      const row = `row ${i} (${policy})`;
+    for (const [i, { greedy, sentences, policy, first_token }] of rows.entries()) {
+      const row = `row ${i} (${policy}, ${first_token})`;
       const told = test.sentences(`${i}`);
       assert.deepEqual(test.tokens(`${i}`), greedy, row);
       assert.deepEqual(told.map(({ start }) => start), sentences.map(({ start }) => start), row);

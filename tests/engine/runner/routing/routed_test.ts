@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { GenerateRequest } from "../../../../engine/core/generation.ts";
+import { type GenerateRequest, GREEDY } from "../../../../engine/core/generation.ts";
 import { DEFAULT_ROUTING, type RoutingOptions } from "../../../../engine/core/routing.ts";
 import { openOnce } from "../../router/tiny_router.ts";
 import { mixtureOf, randomRouter, type RoutedRunner, withRoutedRunner } from "./routed_runner.ts";
@@ -88,6 +88,7 @@ Deno.test("a mixed batch of routed, explicit and base rows draws what each draws
       { routed: { mode: "top-1" } },
       { routed: { mode: "threshold", p: 0.1, maxAdapters: 3 } },
       { routed: { scope: "prompt", onMiss: "renormalise" } },
+      { routed: { firstToken: "redraw" } },
     ];
     const submit = (row: Row, i: number, id: string) => {
       const request = { id, promptTokens: PROMPTS[i % PROMPTS.length], maxTokens: LENGTH - 3 * i };
@@ -115,6 +116,57 @@ Deno.test("a mixed batch of routed, explicit and base rows draws what each draws
   });
 });
 
+Deno.test("redrawn under recompute, a sentence is its mixture's from its first token on", async () => {
+  await withRoutedRunner({}, async (test) => {
+    const options = { kvPolicy: "recompute", firstToken: "redraw" } as const;
+    const { tokens, sentences } = await alone(test, "a", options);
+    assert.ok(sentences.length > 3);
+    for (const [i, sentence] of sentences.entries()) {
+      const end = sentences[i + 1]?.start ?? tokens.length;
+      const id = `sentence ${i}`;
+      test.submit({
+        id,
+        promptTokens: Uint32Array.from([...PROMPTS[0], ...tokens.slice(0, sentence.start)]),
+        mixture: mixtureOf(sentence),
+        maxTokens: end - sentence.start,
+      });
+      await test.drain();
+      assert.deepEqual(test.tokens(id), tokens.slice(sentence.start, end), id);
+    }
+  });
+});
+
+Deno.test("a redrawn token is not told, counted against the length, or held against its successor", async () => {
+  await withRoutedRunner({}, async (test) => {
+    const sampling = {
+      ...GREEDY,
+      temperature: 1,
+      frequencyPenalty: 2,
+      presencePenalty: 2,
+      seed: 7,
+      logprobs: 2,
+    };
+    for (const hysteresis of [0, 1]) {
+      const id = `redraw ${hysteresis}`;
+      test.route({ id, promptTokens: PROMPTS[1], maxTokens: LENGTH, sampling }, {
+        firstToken: "redraw",
+        hysteresis,
+      });
+      await test.drain();
+      const { generated, finished } = test.outcomes.get(id)!;
+      assert.equal(generated.length, LENGTH);
+      assert.equal(finished!.reason, "length");
+      assert.ok(generated.every(({ topLogprobs }) => topLogprobs!.length === 2));
+    }
+    // Where the mixture stays, what is drawn again is the same.
+    test.route({ id: "kept", promptTokens: PROMPTS[1], maxTokens: LENGTH, sampling }, {
+      hysteresis: 1,
+    });
+    await test.drain();
+    assert.deepEqual(test.tokens("redraw 1"), test.tokens("kept"));
+  });
+});
+
 Deno.test("a prompt's mixture alone is the explicit mixture, and sending a route back replays it", async () => {
   await withRoutedRunner({}, async (test) => {
     const { tokens, sentences } = await alone(test, "a", { scope: "prompt" });
@@ -126,15 +178,25 @@ Deno.test("a prompt's mixture alone is the explicit mixture, and sending a route
   });
 });
 
-for (const kvPolicy of ["carry", "recompute"] as const) {
-  Deno.test(`routed rows that are preempted for want of blocks draw the same, ${kvPolicy}`, async () => {
+for (
+  const [kvPolicy, firstToken] of [
+    ["carry", "keep"],
+    ["recompute", "keep"],
+    ["carry", "redraw"],
+    ["recompute", "redraw"],
+  ] as const
+) {
+  Deno.test(`routed rows that are preempted for want of blocks draw the same: ${kvPolicy}, ${firstToken}`, async () => {
     const run = async (sizing: { maxModelLen: number; kvMemoryBytes?: number }) => {
       let drawn: number[][] = [];
       let preemptions = 0;
       await withRoutedRunner({ sizing, prefillTokens: 7 }, async (test) => {
         const ids = Array.from({ length: 6 }, (_, i) => `${i}`);
         ids.forEach((id, i) =>
-          test.route({ id, promptTokens: PROMPTS[i % 3], maxTokens: LENGTH }, { kvPolicy })
+          test.route({ id, promptTokens: PROMPTS[i % 3], maxTokens: LENGTH }, {
+            kvPolicy,
+            firstToken,
+          })
         );
         await test.drain();
         drawn = ids.map((id) => test.tokens(id));
