@@ -54,15 +54,21 @@ export async function evaluate(options: EvalOptions): Promise<Results["machine"]
 }
 
 /** All samples that count. */
-export async function allSamples(count: number): Promise<Sample[]> {
-  const files = [...await taskNames(SAMPLES_FOLDER), ...COMPOSITE_FILES];
-  return (await Promise.all(files.map((file) => readSamples(SAMPLES_FOLDER, file, count)))).flat();
+export async function allSamples(
+  { samples, compositeSamples, sweepSamples }: Pick<
+    EvalOptions,
+    "samples" | "compositeSamples" | "sweepSamples"
+  >,
+): Promise<Sample[]> {
+  const read = (files: readonly string[], count: number) =>
+    Promise.all(files.map((file) => readSamples(SAMPLES_FOLDER, file, count)));
+  const single = await read(await taskNames(SAMPLES_FOLDER), Math.max(samples, sweepSamples));
+  return [...single, ...await read(COMPOSITE_FILES, compositeSamples)].flat();
 }
 
-async function chosenSamples(
-  { samples: count, sweepSamples, tasks }: EvalOptions,
-): Promise<Sample[]> {
-  const samples = await allSamples(Math.max(count, sweepSamples));
+async function chosenSamples(options: EvalOptions): Promise<Sample[]> {
+  const { tasks } = options;
+  const samples = await allSamples(options);
   const files = new Set(samples.map(({ file }) => file));
   const unknown = tasks?.find((task) => !files.has(task));
   if (unknown !== undefined) {

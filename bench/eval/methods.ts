@@ -67,14 +67,14 @@ export const COMPOSITE_METHODS: readonly Method[] = [
   BASE,
   JOINT,
   OWN_MIXTURE,
-  auto("sentence-carry", {
-    label: "a route a sentence, carry",
-    fields: { routing: { scope: "sentence" }, kv_policy: "carry" },
-  }),
-  auto("sentence-recompute", {
-    label: "a route a sentence, recompute",
-    fields: { routing: { scope: "sentence" }, kv_policy: "recompute" },
-  }),
+  ...(["keep", "redraw"] as const).flatMap((firstToken) =>
+    (["carry", "recompute"] as const).map((policy) =>
+      auto(`sentence-${firstToken}-${policy}`, {
+        label: `a route a sentence: ${firstToken}, ${policy}`,
+        fields: { routing: { scope: "sentence", first_token: firstToken }, kv_policy: policy },
+      })
+    )
+  ),
   auto("prompt", { label: "one route a prompt", fields: { routing: { scope: "prompt" } } }),
 ];
 

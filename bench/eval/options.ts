@@ -12,8 +12,10 @@ export interface EvalOptions {
   parts: readonly Part[];
   /** Router files; none: the router that the server brings. */
   routers: readonly string[];
-  /** Of each file, the first so many. */
+  /** Of each task's file, the first so many. */
   samples: number;
+  /** The same for composites. */
+  compositeSamples: number;
   /** The same for the sweep. */
   sweepSamples: number;
   /** Null: all. */
@@ -40,7 +42,8 @@ score   score again what was asked
 report  write the tables of docs/EVALUATION.md from the results
 
 --router FILE       a router to evaluate, several times for several (the server's own)
---samples COUNT     of each file the first so many (30)
+--samples COUNT     of each task's file the first so many (30)
+--composite-samples COUNT  the same for composites (90)
 --sweep-samples COUNT  the same for the sweep over p (10)
 --methods NAMES     only these, with commas: ${
   methodNames().filter((n) => !n.includes("@")).join(", ")
@@ -69,6 +72,7 @@ export function parseOptions(args: readonly string[]): EvalOptions {
       ),
     routers: values.router ?? [],
     samples: count("samples", values.samples),
+    compositeSamples: count("composite-samples", values["composite-samples"]),
     sweepSamples: count("sweep-samples", values["sweep-samples"]),
     methods: values.methods === undefined
       ? null
@@ -94,6 +98,7 @@ function parse(args: readonly string[]) {
         router: { type: "string", multiple: true },
         only: { type: "string", multiple: true },
         samples: { type: "string", default: "30" },
+        "composite-samples": { type: "string", default: "90" },
         "sweep-samples": { type: "string", default: "10" },
         methods: { type: "string" },
         tasks: { type: "string" },

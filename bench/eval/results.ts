@@ -5,7 +5,7 @@ export interface Results {
   date: string;
   machine: { deno: string; os: string; cores: number; gpu: string };
   model: string;
-  /** Of each file, at most so many samples, the first ones. */
+  /** Of each task's file, at most so many samples, the first ones. */
   samples: number;
   sweepSamples: number;
   routers: RouterRun[];

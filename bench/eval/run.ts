@@ -8,10 +8,15 @@ import { loadRouter } from "./server.ts";
 import type { Session } from "./session.ts";
 
 /** The methods of each part that asks for answers. The sweep has the first router alone. */
-const ANSWER_PARTS: readonly { part: Part; methods: readonly Method[]; isComposite: boolean }[] = [
-  { part: "tasks", methods: TASK_METHODS, isComposite: false },
-  { part: "composite", methods: COMPOSITE_METHODS, isComposite: true },
-  { part: "sweep", methods: SWEEP_METHODS, isComposite: false },
+const ANSWER_PARTS: readonly {
+  part: Part;
+  methods: readonly Method[];
+  isComposite: boolean;
+  countOf: "samples" | "compositeSamples" | "sweepSamples";
+}[] = [
+  { part: "tasks", methods: TASK_METHODS, isComposite: false, countOf: "samples" },
+  { part: "composite", methods: COMPOSITE_METHODS, isComposite: true, countOf: "compositeSamples" },
+  { part: "sweep", methods: SWEEP_METHODS, isComposite: false, countOf: "sweepSamples" },
 ];
 
 /** Asks a server everything but the timing: first what needs no router, then router by router. */
@@ -23,18 +28,18 @@ export async function collect(
     session: Session;
     options: Pick<
       EvalOptions,
-      "parts" | "methods" | "inFlight" | "samples" | "sweepSamples"
+      "parts" | "methods" | "inFlight" | "samples" | "compositeSamples" | "sweepSamples"
     >;
   },
 ): Promise<void> {
   const limit = options.inFlight;
   async function answer(isRouted: boolean, seed: number | null): Promise<void> {
-    for (const { part, methods, isComposite } of ANSWER_PARTS) {
+    for (const { part, methods, isComposite, countOf } of ANSWER_PARTS) {
       if (!options.parts.includes(part) || (part === "sweep" && seed !== 0)) continue;
       const chosen = methods.filter((method) =>
         method.isRouted === isRouted && (options.methods?.includes(method.name) ?? true)
       );
-      const count = part === "sweep" ? options.sweepSamples : options.samples;
+      const count = options[countOf];
       const own = samples.filter(({ file, index }) =>
         index < count && COMPOSITE_FILES.includes(file) === isComposite
       );

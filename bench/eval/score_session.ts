@@ -9,17 +9,16 @@ const UNKNOWN: Results["machine"] = { deno: "unknown", os: "unknown", cores: 0, 
 
 /** Scores all that runs have left in a directory. */
 export async function scoreSession(
-  { directory, samples: count, sweepSamples }: Pick<
+  { directory, ...counts }: Pick<
     EvalOptions,
-    "directory" | "samples" | "sweepSamples"
+    "directory" | "samples" | "compositeSamples" | "sweepSamples"
   >,
   machine: Results["machine"] = UNKNOWN,
 ): Promise<Results> {
   const { routers, answers, routes, rounds } = await readSession(directory);
   const scores = scoreAll({
-    samples: await allSamples(Math.max(count, sweepSamples)),
-    count,
-    sweepCount: sweepSamples,
+    samples: await allSamples(counts),
+    counts,
     answers: answers.rows(),
     routes: routes.rows(),
     routers: routers.map(({ name, generation }) => ({ name, generation })),
@@ -29,8 +28,8 @@ export async function scoreSession(
     date: new Date().toISOString().slice(0, 10),
     machine,
     model: SAMPLES_FOLDER.replace(/\/eval$/, ""),
-    samples: count,
-    sweepSamples,
+    samples: counts.samples,
+    sweepSamples: counts.sweepSamples,
     ...scores,
     timing: scoreTiming(rounds.rows()),
   };

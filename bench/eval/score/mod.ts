@@ -15,12 +15,10 @@ export { adaptersPerSentence } from "./usage.ts";
 
 /** All that follows from answers and routes to these samples. Others don't count: an earlier run may have asked for more. */
 export function scoreAll(
-  { samples, count, sweepCount, answers, routes, routers }: {
+  { samples, counts, answers, routes, routers }: {
     samples: readonly Sample[];
     /** Of each file, the first so many count. */
-    count: number;
-    /** The same for the sweep. */
-    sweepCount: number;
+    counts: { samples: number; compositeSamples: number; sweepSamples: number };
     answers: readonly AnswerRow[];
     routes: readonly RouteRow[];
     routers: readonly { name: string; generation: string }[];
@@ -32,18 +30,23 @@ export function scoreAll(
   );
   const firstOf = (count: number) => (samples: readonly Sample[]) => samples.slice(0, count);
   const isSweep = ({ method }: AnswerRow) => SWEEP_METHODS.some(({ name }) => name === method);
-  const swept = answers.filter((row) => isSweep(row) && row.index < sweepCount);
-  const main = answers.filter((row) => !isSweep(row) && row.index < count);
+  const swept = answers.filter((row) => isSweep(row) && row.index < counts.sweepSamples);
+  const main = answers.filter((row) => {
+    const isComposite = COMPOSITE_FILES.includes(row.file);
+    return !isSweep(row) && row.index < (isComposite ? counts.compositeSamples : counts.samples);
+  });
   return {
     routers: routers.map((router, seed) => ({
       ...router,
-      ...scoreRoutes(routes.filter((row) => row.seed === seed && row.index < count)),
+      ...scoreRoutes(routes.filter((row) => row.seed === seed && row.index < counts.samples)),
     })),
-    tasks: single.map(firstOf(count)).map((samples) => scoreTask(samples, main))
+    tasks: single.map(firstOf(counts.samples)).map((samples) => scoreTask(samples, main))
       .filter((task) => task !== null),
-    composites: composite.map(firstOf(count)).map((samples) => scoreComposites(samples, main))
+    composites: composite.map(firstOf(counts.compositeSamples)).map((samples) =>
+      scoreComposites(samples, main)
+    )
       .filter((file) => file !== null),
-    sweep: scoreSweep(single.map(firstOf(sweepCount)), swept),
+    sweep: scoreSweep(single.map(firstOf(counts.sweepSamples)), swept),
     usage: usageOf([...main, ...swept]),
   };
 }

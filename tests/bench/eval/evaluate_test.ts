@@ -20,7 +20,16 @@ async function withStub(
   const folder = await Deno.makeTempDir();
   const print = console.error;
   console.error = () => {};
-  const common = ["--url", server.url, "--dir", join(folder, "raw"), "--samples", "2"];
+  const common = [
+    "--url",
+    server.url,
+    "--dir",
+    join(folder, "raw"),
+    "--samples",
+    "2",
+    "--composite-samples",
+    "2",
+  ];
   const parts = ["router", "tasks", "composite"].flatMap((part) => ["--only", part]);
   const optionsOf = (args: string[]) => parseOptions([...common, ...parts, ...args]);
   try {
@@ -67,7 +76,7 @@ Deno.test("each method asks the same samples, and a routed one once for each rou
     assert.deepEqual(plurals.methods["top-p"], { accuracy: [1, 1] });
     assert.deepEqual(composites[0].methods["own-mixture"], { sentences: [1], whole: [1] });
     assert.deepEqual(composites[0].methods.base, { sentences: [0], whole: [0] });
-    assert.equal(composites[0].methods["sentence-carry"].routed!.length, 2);
+    assert.equal(composites[0].methods["sentence-keep-carry"].routed!.length, 2);
     assert.deepEqual(runs.map(({ accuracy }) => accuracy), [0.5, 0.5]);
     assert.deepEqual(runs[0].confusions, [{ task: "plurals", routed: "antonyms", count: 2 }]);
   });
@@ -75,7 +84,7 @@ Deno.test("each method asks the same samples, and a routed one once for each rou
 
 Deno.test("requests are greedy, bounded, and say what the method says", async () => {
   await withStub(async ({ server, run }) => {
-    await run("--tasks", "composite3", "--methods", "own-mixture,sentence-recompute,prompt");
+    await run("--tasks", "composite3", "--methods", "own-mixture,sentence-keep-recompute,prompt");
     assert.ok(server.completions.every((body) => body.temperature === 0 && body.max_tokens === 48));
     const [mixture] = server.completions;
     assert.equal(mixture.model, "stub");

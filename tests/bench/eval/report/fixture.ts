@@ -60,7 +60,8 @@ export function goodResults(): Results {
       count: 4,
       methods: {
         joint: { sentences: [0.5], whole: [0.25] },
-        "sentence-carry": { sentences: [0.6, 0.7], whole: [0.5, 0.5], routed: [1, 1] },
+        "sentence-keep-carry": { sentences: [0.6, 0.7], whole: [0.5, 0.5], routed: [1, 1] },
+        "sentence-redraw-recompute": { sentences: [0.7], whole: [0.5], routed: [1] },
         prompt: { sentences: [0.55, 0.55], whole: [0.25, 0.5], routed: [0.5, 0.5] },
       },
     })),
@@ -81,6 +82,7 @@ export function goodResults(): Results {
       series(100, "first", [104, 103, 99]),
       series(100, "single", [100, 100, 100]),
       series(100, "auto-3", [110, 114, 190]),
+      series(100, "auto", [105, 106, 104]),
     ],
   };
 }
