@@ -18,7 +18,7 @@ Deno.test("sections have the results' figures", () => {
   assert.match(sections.router, /plurals → antonyms \| router-1\.onnx \| 1 \|/);
   assert.match(sections.sweep, /0\.5 \| 70\.0 \| 80\.0 \| 1\.25 \|/);
   assert.match(sections.split, /tasks, top-p \| – \| 1\.5 \| 20\.0 \| 25\.0 \| 50\.0 \|/);
-  assert.match(sections.timing, /100 \(100\) \| 103\.0 \| 100\.0 \| 114\.0 \| – \|/);
+  assert.match(sections.timing, /100 \(100\) \| 103\.0 \| 100\.0 \| 105\.0 \| 114\.0 \| 0\.00 \|/);
   assert.match(sections.run, /2026-01-02.*a GPU/);
 });
 
