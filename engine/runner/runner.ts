@@ -1,16 +1,17 @@
 import type { AdapterPart, PartQuestion } from "../core/adapter_part.ts";
 import { WeftError } from "../core/errors.ts";
-import type { FinishReason, GeneratedToken, GenerateRequest, Mixture } from "../core/generation.ts";
-import { readLogprobs, TOKEN_FAILED, TOKEN_NOTHING } from "../kernels/mod.ts";
+import type { FinishReason, GenerateRequest } from "../core/generation.ts";
 import type { Decoder, StepOutput } from "../model/mod.ts";
-import type { Scheduler, Sequence, StepPlan } from "../scheduler/mod.ts";
+import type { Scheduler, StepPlan } from "../scheduler/mod.ts";
 import { ActiveRequest } from "./active_request.ts";
 import { AdapterGate, type Hopeless } from "./adapter_gate.ts";
+import { drawnTokens } from "./drawn_tokens.ts";
 import { mixtureKey } from "./mixture_key.ts";
 import type { AdapterPool, RunnerPorts } from "./ports.ts";
 import { checkRequest } from "./request_check.ts";
 import { AnswerRoute, noRouter, RoutedAnswers, type RouteDesk } from "./routing/mod.ts";
-import { buildStep, mixtureOfChunk } from "./step_builder.ts";
+import { RowWriter } from "./row_writer.ts";
+import { buildStep } from "./step_builder.ts";
 
 /** A slice of uploads may always take this long, however fast decoding is. */
 const LEAST_SLICE_MS = 1;
@@ -34,6 +35,7 @@ export class Runner {
   readonly #ports: RunnerPorts;
   readonly #gate: AdapterGate;
   readonly #routed: RoutedAnswers;
+  readonly #rows: RowWriter;
   readonly #requests = new Map<string, ActiveRequest>();
   /** How long decoding rows last waited for one token, without uploads beside them if that was seen. */
   #decodeMs = 0;
@@ -42,6 +44,7 @@ export class Runner {
     this.#parts = parts;
     this.#ports = ports;
     this.#gate = new AdapterGate(parts.pool, ports);
+    this.#rows = new RowWriter(parts);
     this.#routed = new RoutedAnswers({
       ...parts,
       gate: this.#gate,
@@ -105,12 +108,12 @@ export class Runner {
 
   /** What the router's choice of an adapter, told by `RunnerPorts.acquireClass`, stands for. */
   classAcquired(id: number, answer: { generation: string } | { error: WeftError }): void {
-    this.#routed.classAcquired(id, answer);
+    this.#routed.awaited.acquired(id, answer);
   }
 
   /** When `step` has something to do even if nothing is told until then; null: never. */
   get nextDeadline(): number | null {
-    return this.#routed.nextDeadline;
+    return this.#routed.awaited.nextDeadline;
   }
 
   /** Runs one step, with a slice of uploads before it; false when there is nothing to do now. */
@@ -128,7 +131,8 @@ export class Runner {
       return active.ready && this.#routed.mayRun(active);
     });
     if (!plan) return slice.more || served || asked;
-    this.#writeRows(plan);
+    this.#start(plan);
+    this.#rows.write(plan, this.#requests);
     const start = this.#ports.now();
     const { output, due, routed } = await this.#run(plan);
     if (plan.prefills.length === 0 && (slice.modules === 0 || this.#decodeMs === 0)) {
@@ -185,70 +189,15 @@ export class Runner {
     return new AnswerRoute(routing, vocabulary, now);
   }
 
-  /** Brings the GPU's rows up to date with what the plan assumes. */
-  #writeRows(plan: StepPlan): void {
+  /** Tells of requests whose first chunk is in this plan. */
+  #start({ prefills }: StepPlan): void {
     const now = this.#ports.now();
-    for (const chunk of plan.prefills) {
-      const { sequence, last } = chunk;
+    for (const { sequence } of prefills) {
       const active = this.#requests.get(sequence.id)!;
-      if (!active.started) {
-        active.markStarted(now);
-        this.#ports.emit(sequence.id, { kind: "started", cachedTokens: sequence.numCached });
-      }
-      this.#writeRow(active, mixtureOfChunk(chunk, this.#requests));
-      if (last) {
-        const position = sequence.length - 1;
-        this.#writeState(sequence, { token: 0, position, budget: 1 });
-      }
+      if (active.started) continue;
+      active.markStarted(now);
+      this.#ports.emit(sequence.id, { kind: "started", cachedTokens: sequence.numCached });
     }
-    for (const sequence of plan.decodes) {
-      const active = this.#requests.get(sequence.id)!;
-      this.#writeRow(active, active.mixture);
-      const most = active.route?.mostTokens ?? Infinity;
-      this.#writeState(sequence, {
-        token: sequence.tokens[sequence.length - 1],
-        position: sequence.length - 1,
-        budget: Math.min(plan.burst, sequence.remaining, most),
-      });
-    }
-  }
-
-  /** What a row keeps from its admission on, its growing block table, and its mixture. */
-  #writeRow(active: ActiveRequest, mixture: Mixture): void {
-    const { decoder, pool } = this.#parts;
-    const { sequence, request, route } = active;
-    if (active.rowAdmission !== sequence.admissions) {
-      active.rowAdmission = sequence.admissions;
-      active.tableVersion = -1;
-      active.rowMixture = null;
-      decoder.sampling.admit(sequence.row, {
-        sampling: request.sampling,
-        promptTokens: request.promptTokens,
-        answerTokens: sequence.tokens.subarray(sequence.numPrompt),
-        pauseTokens: [
-          ...request.stopTokens,
-          ...request.pauseTokens,
-          ...(route?.pauseTokens ?? []),
-        ],
-      });
-    }
-    const key = mixtureKey(mixture);
-    if (active.rowMixture !== key) {
-      active.rowMixture = key;
-      pool.setMixture(sequence.row, mixture);
-    }
-    if (active.tableVersion !== sequence.blockTableVersion) {
-      active.tableVersion = sequence.blockTableVersion;
-      decoder.writeBlockTable(sequence.row, Uint32Array.from(sequence.blockTable));
-    }
-  }
-
-  #writeState(
-    sequence: Sequence,
-    state: { token: number; position: number; budget: number },
-  ): void {
-    const drawn = sequence.numGenerated;
-    this.#parts.decoder.sampling.setState(sequence.row, { ...state, drawn, running: true });
   }
 
   #commit(plan: StepPlan, output: StepOutput): void {
@@ -257,7 +206,12 @@ export class Runner {
     const sampled = [...plan.decodes, ...endings];
     const drawn = new Map(sampled.map((sequence, i) => [
       sequence,
-      this.#tokensOf(sequence, output, { index: i, count: sampled.length, burst: plan.burst }),
+      drawnTokens(output, {
+        index: i,
+        count: sampled.length,
+        burst: plan.burst,
+        wanted: this.#requests.get(sequence.id)?.request.sampling.logprobs ?? null,
+      }),
     ]));
     // A row whose logits were no numbers drew nothing; it is committed with a stand-in and failed.
     scheduler.commit(
@@ -285,29 +239,6 @@ export class Runner {
     }
   }
 
-  /** What a row drew in a step, or null when its logits held a NaN. */
-  #tokensOf(
-    sequence: Sequence,
-    { drawn, logprobs }: StepOutput,
-    at: { index: number; count: number; burst: number },
-  ): GeneratedToken[] | null {
-    const wanted = this.#requests.get(sequence.id)?.request.sampling.logprobs ?? null;
-    const tokens: GeneratedToken[] = [];
-    for (let step = 0; step < at.burst; step++) {
-      const entry = step * at.count + at.index;
-      const token = drawn[entry];
-      if (token === TOKEN_FAILED) return null;
-      if (token === TOKEN_NOTHING) break;
-      if (wanted === null || !logprobs) {
-        tokens.push({ token });
-      } else {
-        const { drawn: own, top } = readLogprobs(logprobs, entry, wanted);
-        tokens.push({ token, logprob: own.logprob, topLogprobs: top });
-      }
-    }
-    return tokens;
-  }
-
   #finish(active: ActiveRequest, reason: FinishReason): void {
     const timings = active.timings(this.#ports.now());
     this.#forget(active);
@@ -317,7 +248,7 @@ export class Runner {
   #failAll(hopeless: readonly Hopeless[]): void {
     for (const { active, error } of hopeless) {
       if (active instanceof ActiveRequest) this.#fail(active, error);
-      else this.#routed.hopeless(active);
+      else this.#routed.awaited.hopeless(active);
     }
   }
 

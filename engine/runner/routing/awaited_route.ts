@@ -1,7 +1,7 @@
 import type { ActiveRequest } from "../active_request.ts";
 import type { Claimant } from "../adapter_gate.ts";
 import type { DueSentence } from "./answer_route.ts";
-import type { RoutedText } from "./route_desk.ts";
+import type { RoutedText } from "./routed_text.ts";
 
 /**
  * A route that chose adapters which are not on the GPU. First it learns their contents, which keeps

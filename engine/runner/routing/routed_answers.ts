@@ -1,25 +1,17 @@
 import type { WeftError } from "../../core/errors.ts";
-import type { GeneratedToken, MixtureEntry } from "../../core/generation.ts";
+import type { GeneratedToken } from "../../core/generation.ts";
 import { MAX_ROUTED_ROWS, type RouteRecord } from "../../kernels/mod.ts";
 import type { Scheduler, StepPlan } from "../../scheduler/mod.ts";
 import type { ActiveRequest } from "../active_request.ts";
-import type { AdapterGate, Claimant } from "../adapter_gate.ts";
+import type { AdapterGate } from "../adapter_gate.ts";
 import type { AdapterPool, RunnerPorts } from "../ports.ts";
 import type { DueSentence } from "./answer_route.ts";
-import { AwaitedRoute } from "./awaited_route.ts";
-import {
-  type ChosenAdapter,
-  type DeskOutput,
-  noRouter,
-  notNumbers,
-  type RouteDesk,
-  type RoutedText,
-} from "./route_desk.ts";
-
-/** How long a sentence waits for adapters that were chosen for it. */
-const WAIT_MS = 5_000;
-/** How long adapters that nobody waits for any more may still take. */
-const WISH_MS = 60_000;
+import type { AwaitedRoute } from "./awaited_route.ts";
+import { AwaitedRoutes } from "./awaited_routes.ts";
+import { applied, mixtureOf, renormalised } from "./chosen_adapters.ts";
+import type { RouteDesk } from "./route_desk.ts";
+import { type ChosenAdapter, noRouter, notNumbers, type RoutedText } from "./routed_text.ts";
+import type { RunOutput } from "./router_runs.ts";
 
 /** What routing works with. */
 export interface RoutedAnswersParts {
@@ -41,14 +33,14 @@ export interface RoutedAnswersParts {
 export class RoutedAnswers {
   readonly #parts: RoutedAnswersParts;
   readonly #answers = new Set<ActiveRequest>();
-  readonly #awaited = new Set<AwaitedRoute>();
+  readonly awaited: AwaitedRoutes;
   /** Rows of the step in flight that draw nothing, as they miss adapters. */
   readonly #stopped: { active: ActiveRequest; routed: RoutedText }[] = [];
-  #nextQuestion = 0;
   readonly counts = { routes: 0, abstentions: 0, misses: 0 };
 
   constructor(parts: RoutedAnswersParts) {
     this.#parts = parts;
+    this.awaited = new AwaitedRoutes(parts.gate, parts.ports);
   }
 
   add(active: ActiveRequest): void {
@@ -59,11 +51,7 @@ export class RoutedAnswers {
   forget(active: ActiveRequest): void {
     if (!this.#answers.delete(active)) return;
     for (const generations of active.pins.splice(0)) this.#parts.gate.unpin(generations);
-    for (const awaited of this.#awaited) {
-      if (awaited.active !== active) continue;
-      awaited.active = null;
-      this.#drop(awaited);
-    }
+    this.awaited.forget(active);
   }
 
   /** Whether its prompt and what was generated so far have all their mixtures. */
@@ -71,56 +59,20 @@ export class RoutedAnswers {
     return !active.route?.due;
   }
 
-  /** When something is to be done even if nothing happens until then; null: never. */
-  get nextDeadline(): number | null {
-    const deadlines = [...this.#awaited].map(({ deadline }) => deadline);
-    return deadlines.length === 0 ? null : Math.min(...deadlines);
-  }
-
-  /** The content of a chosen adapter, or why it can't be had. */
-  classAcquired(id: number, answer: { generation: string } | { error: WeftError }): void {
-    const awaited = [...this.#awaited].find(({ questions }) => questions.includes(id));
-    if (!awaited) return this.#parts.ports.releaseClass(id);
-    if ("error" in answer) {
-      awaited.failed = true;
-      return;
-    }
-    awaited.answered(id, answer.generation);
-    if (awaited.isKnown) this.#parts.gate.add(awaited);
-  }
-
-  /** True if the gate's claimant was a route; it goes on with what is there. */
-  hopeless(claimant: Claimant): boolean {
-    if (!(claimant instanceof AwaitedRoute)) return false;
-    claimant.failed = true;
-    return true;
-  }
-
   /** Puts routes in force whose adapters have come, or whose time is up. */
   settleAwaited(): void {
-    const now = this.#parts.ports.now();
-    for (const awaited of this.#awaited) {
-      const { active, ready } = awaited;
-      if (ready && active) {
+    this.awaited.settle({
+      whole: (active, awaited) => {
         active.pins.push(awaited.generations);
-        this.#drop(awaited);
         this.#putInForce(active, awaited, awaited.routed.choices);
-      } else if (ready || (awaited.failed && !active)) {
-        this.#drop(awaited);
-      } else if (active && (awaited.failed || now >= awaited.deadline)) {
-        this.#settleWithout(active, awaited);
-        awaited.active = null;
-        awaited.deadline = now + WISH_MS;
-        if (awaited.failed) this.#drop(awaited);
-      } else if (now >= awaited.deadline) {
-        this.#drop(awaited);
-      }
-    }
+      },
+      partial: (active, awaited) => this.#settleWithout(active, awaited),
+    });
   }
 
   /** Routes what can't be routed within a step; true if there was anything. */
   async ask(): Promise<boolean> {
-    const waiting = new Set([...this.#awaited].map(({ active }) => active));
+    const { waiting } = this.awaited;
     const open = [...this.#answers].filter((active) => active.route!.due && !waiting.has(active));
     const inStep = new Set(open.filter(isForStep).slice(0, MAX_ROUTED_ROWS));
     const due = open.filter((active) => !inStep.has(active));
@@ -148,7 +100,7 @@ export class RoutedAnswers {
   }
 
   /** Puts the routing of these rows before the step; to be read with it and given to `afterStep`. */
-  record(due: readonly ActiveRequest[]): Promise<DeskOutput> {
+  record(due: readonly ActiveRequest[]): Promise<RunOutput> {
     return this.#parts.desk.record(
       due.map((active) => this.#inquiry(active, active.sequence.row)),
     );
@@ -166,7 +118,7 @@ export class RoutedAnswers {
       if (!this.#pin(active, here, { overtake: true })) {
         throw new Error(`request ${active.request.id} was given adapters that left the GPU`);
       }
-      if (here.length < choices.length) this.#wish(routed[i]);
+      if (here.length < choices.length) this.awaited.wish(routed[i]);
       const mixture = mixtureOf(here);
       const key = active.addMixture(mixture);
       this.#parts.scheduler.nameMixture(active.sequence, key);
@@ -204,7 +156,7 @@ export class RoutedAnswers {
   mostRanks(due: readonly ActiveRequest[]): number {
     if (due.length === 0) return 0;
     const { desk, pool } = this.#parts;
-    const ranks = desk.router.classes.snapshot()
+    const ranks = desk.classes
       .map((target) => target?.generation ?? null)
       .filter((generation) => generation !== null && pool.has(generation))
       .map((generation) => pool.header(generation!)!.maxRank)
@@ -215,7 +167,7 @@ export class RoutedAnswers {
 
   #inquiry(active: ActiveRequest, row: number | null) {
     const { request, sequence, route } = active;
-    const { maxTokens } = this.#parts.desk.router.info;
+    const { maxTokens } = this.#parts.desk.info!;
     const answer = sequence.tokens.subarray(request.promptTokens.length);
     const { options, inForce } = route!;
     return { text: route!.routerText(answer, maxTokens), options, inForce, row };
@@ -234,38 +186,12 @@ export class RoutedAnswers {
     const overtake = due.index > 0;
     if (isComplete || active.route!.options.onMiss === "renormalise") {
       if (this.#pin(active, here, { overtake })) {
-        if (!isComplete) this.#wish(routed);
+        if (!isComplete) this.awaited.wish(routed);
         return this.#putInForce(active, { due, routed }, here);
       }
     }
     if (active.sequence.state === "running") this.#parts.scheduler.hold(active.sequence);
-    this.#await(new AwaitedRoute(routed, { due, active, deadline: ports.now() + WAIT_MS }));
-  }
-
-  /** Brings what was missed onto the GPU although nobody waits for it. */
-  #wish(routed: RoutedText): void {
-    const due = { index: 0, start: 0, since: 0 };
-    const choices = routed.choices.filter(({ isHere }) => !isHere);
-    const deadline = this.#parts.ports.now() + WISH_MS;
-    this.#await(new AwaitedRoute({ ...routed, choices }, { due, active: null, deadline }));
-  }
-
-  #await(awaited: AwaitedRoute): void {
-    this.#awaited.add(awaited);
-    awaited.routed.choices.forEach(({ label }, index) => {
-      const id = this.#nextQuestion++;
-      awaited.asked(id, index);
-      this.#parts.ports.acquireClass(id, label);
-    });
-  }
-
-  /** Gives back what an awaited route holds, but for pins that went over to its request. */
-  #drop(awaited: AwaitedRoute): void {
-    const { gate, ports } = this.#parts;
-    this.#awaited.delete(awaited);
-    for (const id of awaited.questions) ports.releaseClass(id);
-    const isPinnedForOther = awaited.ready && awaited.active !== null;
-    if (awaited.isKnown && !isPinnedForOther) gate.remove(awaited);
+    this.awaited.wait(active, due, routed);
   }
 
   /** The time is up: the adapters that are here take the others' weight. */
@@ -365,25 +291,4 @@ export class RoutedAnswers {
 /** Whether the sentence is routed in the step that feeds its first token. */
 function isForStep({ sequence, route }: ActiveRequest): boolean {
   return sequence.phase === "decode" && route!.options.kvPolicy === "carry";
-}
-
-/** Those that are here, with the weights that the GPU gave them. */
-function applied(choices: readonly ChosenAdapter[], weights: readonly number[]): ChosenAdapter[] {
-  return choices.filter(({ isHere }) => isHere).slice(0, weights.length)
-    .map((choice, i) => ({ ...choice, weight: weights[i] }));
-}
-
-/** As the GPU does it (select.wgsl): those that are here take the weight of all `count`. */
-function renormalised(here: readonly ChosenAdapter[], count: number): ChosenAdapter[] {
-  if (here.length === count) return [...here];
-  const mass = here.reduce((sum, { weight }) => Math.fround(sum + weight), 0);
-  if (!(mass > 0)) return [];
-  return here.map((choice) => ({
-    ...choice,
-    weight: here.length === 1 ? 1 : Math.fround(choice.weight / mass),
-  }));
-}
-
-function mixtureOf(here: readonly ChosenAdapter[]): MixtureEntry[] {
-  return here.map(({ generation, weight }) => ({ generation: generation!, weight }));
 }
