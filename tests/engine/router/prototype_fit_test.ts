@@ -118,7 +118,7 @@ Deno.test("the same examples make the same class", async () => {
   assert.deepEqual(await fit(9, 10), first);
 });
 
-Deno.test("references come back as they were written, at the precision of f16", async () => {
+Deno.test("references come back as they were written, at the precision of f16", () => {
   const before = known();
   const after = decodeReferences(encodeReferences(before), { features: WIDTH, classes: CLASSES });
   assert.deepEqual(after.weights, before.weights);
@@ -130,7 +130,7 @@ Deno.test("references come back as they were written, at the precision of f16", 
   });
 });
 
-Deno.test("references never outgrow the metadata, and every class has one", async () => {
+Deno.test("references never outgrow the metadata, and every class has one", () => {
   for (const [classes, features] of [[2, 8], [26, 256], [512, 256], [512, 1024]]) {
     const count = referencesPerClass(classes, features);
     assert.ok(count >= 1 && count <= 32);
@@ -158,7 +158,7 @@ function zeroed(data: string): string {
 }
 
 for (const [name, value, message] of BAD) {
-  Deno.test(`references with ${name} are refused`, async () => {
+  Deno.test(`references with ${name} are refused`, () => {
     const text = typeof value === "string" ? value : JSON.stringify(value);
     assert.throws(
       () => decodeReferences(text, { features: WIDTH, classes: CLASSES }),
