@@ -92,7 +92,7 @@ def main():
         tokens=f"{training['base']['tokens'] / 1e6:.1f}",
         base_minutes=round(training["base"]["seconds"] / 60),
         adapter_minutes=round(training["adapter_seconds"] / 60),
-        routed_epochs=NUMBERS[training["routed"]["epochs"]],
+        routed_steps=training["routed"]["steps"],
         routed_minutes=round(training["routed"]["seconds"] / 60),
     )
     (PACK / "README.md").write_text(text)

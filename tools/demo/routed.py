@@ -15,7 +15,7 @@ class Routed:
     """The base with every task's adapter: W x + sum of w_i s_i B_i (A_i x), with weights w of each token's own."""
 
     def __init__(self, trainable=False):
-        base = AutoModelForCausalLM.from_pretrained(PACK, dtype=torch.float32)
+        base = AutoModelForCausalLM.from_pretrained(PACK, dtype=torch.float32, attn_implementation="eager")
         first, *others = task_names()
         options = {"is_trainable": trainable}
         self.model = PeftModel.from_pretrained(base, ADAPTERS / first, adapter_name=first, **options)
@@ -29,12 +29,13 @@ class Routed:
 
     def _forward(self, layer, x):
         result = layer.base_layer(x)
-        flat, places, changes = x.flatten(0, 1), [], []
-        for name, (index, weight) in self.shares.items():
-            if name in layer.lora_A:
-                down = layer.lora_A[name](flat[index]) * (weight * layer.scaling[name]).unsqueeze(1)
-                places.append(index)
-                changes.append(layer.lora_B[name](down))
+        flat, places, changes = x.flatten(0, 1).float(), [], []
+        with torch.autocast("cpu", enabled=False):  # many small products are faster in f32
+            for name, (index, weight) in self.shares.items():
+                if name in layer.lora_A:
+                    scale = (weight * layer.scaling[name]).unsqueeze(1)
+                    places.append(index)
+                    changes.append(layer.lora_B[name](layer.lora_A[name](flat[index]) * scale))
         if not places:
             return result
         change = torch.cat(changes).to(result.dtype)

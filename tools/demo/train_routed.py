@@ -7,7 +7,6 @@ others computed, and to draw the first token of the sentence after its own.
 
 import json
 import random
-import sys
 import time
 
 import torch
@@ -16,14 +15,14 @@ import torch.multiprocessing as mp
 import torch.nn.functional as F
 
 from examples import composite, load_tokenizer, read, single
-from paths import WORK
+from paths import ADAPTERS, WORK
 from routed import Routed
 from specs import COMPOSITES, task_names
-from train_lora import TOKENS_PER_BATCH, WORKERS, batches, finish_adapter, start_worker
-from paths import ADAPTERS
+from train_lora import WORKERS, batches, finish_adapter, start_worker
 
 RATE = 1e-3
-EPOCHS = 3
+ROUNDS = 2  # over the composites, with SINGLES of the single examples in between each time
+SINGLES = 1 / 3
 WARMUP = 20
 SEED = 11
 
@@ -47,9 +46,20 @@ def routed_composite(tokenizer, example, rng):
     return ids, learned, owners + owners[-1:]
 
 
-def epoch_items(tokenizer, singles, composites, rng):
-    items = [routed_composite(tokenizer, example, rng) for example in composites]
-    return items + rng.sample(singles, len(singles) // 3)
+def plan_batches(tokenizer):
+    """All batches, the same for every worker."""
+    rng = random.Random(SEED)
+    singles = [
+        (ids, learned, [(task,)] * len(ids))
+        for task in task_names()
+        for ids, learned in (single(tokenizer, example) for example in read("train", task))
+    ]
+    composites = [example for file in COMPOSITES for example in read("train", file)]
+    plan = []
+    for _ in range(ROUNDS):
+        items = [routed_composite(tokenizer, example, rng) for example in composites]
+        plan += batches(items + rng.sample(singles, round(len(singles) * SINGLES)), rng)
+    return plan
 
 
 def batch_loss(routed, batch, pad):
@@ -66,33 +76,31 @@ def batch_loss(routed, batch, pad):
 
 def share_gradients(parameters):
     """Makes every worker's gradients their mean over the workers."""
-    flat = torch.cat([
-        (torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in parameters
-    ])
+    parts = [(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in parameters]
+    flat = torch.cat(parts)
     dist.all_reduce(flat)
     flat /= dist.get_world_size()
     for p, part in zip(parameters, flat.split([p.numel() for p in parameters])):
         p.grad = part.view_as(p)
 
 
-def train(rank, epochs, store):
+def write(routed, record):
+    routed.model.save_pretrained(ADAPTERS, selected_adapters=task_names())
+    (ADAPTERS / "README.md").unlink()
+    for name in task_names():
+        finish_adapter(name)
+    (WORK / "routed.json").write_text(json.dumps(record) + "\n")
+
+
+def train(rank, store):
     start_worker()
     dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=WORKERS)
-    tokenizer, rng = load_tokenizer(), random.Random(SEED)
-    routed = Routed(trainable=True)
-    singles = [
-        (ids, learned, [(task,)] * len(ids))
-        for task in task_names() for ids, learned in (single(tokenizer, e) for e in read("train", task))
-    ]
-    composites = [example for file in COMPOSITES for example in read("train", file)]
-    plan = [
-        batch for _ in range(epochs)
-        for batch in batches(epoch_items(tokenizer, singles, composites, rng), rng)
-    ]
+    tokenizer, routed = load_tokenizer(), Routed(trainable=True)
+    plan = plan_batches(tokenizer)
     steps = len(plan) // WORKERS
     learned = [p for p in routed.model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(learned, lr=RATE, betas=(0.9, 0.98), weight_decay=0.0)
-    began, total = time.time(), 0.0
+    began, mean = time.time(), 0.0
     for step in range(steps):
         factor = min(1.0, (step + 1) / WARMUP, (steps - step) / (0.8 * steps))
         optimizer.param_groups[0]["lr"] = RATE * factor
@@ -102,19 +110,20 @@ def train(rank, epochs, store):
         torch.nn.utils.clip_grad_norm_(learned, 1.0)
         optimizer.step()
         optimizer.zero_grad()
-        total = loss.item() if step == 0 else 0.97 * total + 0.03 * loss.item()
+        mean = loss.item() if step == 0 else 0.97 * mean + 0.03 * loss.item()
         if rank == 0 and step % 20 == 0:
-            print(f"{step}/{steps} loss {total:.3f} {time.time() - began:.0f} s", flush=True)
+            print(f"{step}/{steps} loss {mean:.3f} {time.time() - began:.0f} s", flush=True)
     if rank == 0:
-        routed.model.save_pretrained(ADAPTERS, selected_adapters=task_names())
-        for name in task_names():
-            finish_adapter(name)
-        record = {"steps": steps, "loss": round(total, 4), "seconds": round(time.time() - began)}
-        (WORK / "routed.json").write_text(json.dumps(record) + "\n")
+        seconds = round(time.time() - began)
+        write(routed, {"steps": steps, "loss": round(mean, 4), "seconds": seconds})
     dist.barrier()
 
 
-if __name__ == "__main__":
+def main():
     store = WORK / "workers"
     store.unlink(missing_ok=True)
-    mp.spawn(train, (int(sys.argv[1]) if len(sys.argv) > 1 else EPOCHS, store), WORKERS)
+    mp.spawn(train, (store,), WORKERS)
+
+
+if __name__ == "__main__":
+    main()
