@@ -24,6 +24,11 @@ for (const task of TASKS) {
     assert.equal(new Set([...train, ...test].map((example) => example.prompt)).size, 990);
   });
 
+  Deno.test(`${task.name}: training examples asked for on top come after the others`, () => {
+    const { train, test } = splitTask(task, { ...SIZES, train: 1260 });
+    assert.deepEqual({ train: train.slice(0, 900), test }, splitTask(task, SIZES));
+  });
+
   Deno.test(`${task.name}: every template is used and there are at least three`, () => {
     assert.ok(task.templates.length >= 3);
     const questions = splitTask(task, SIZES).train.map((example) => example.question);
@@ -59,6 +64,15 @@ for (const size of [2, 3]) {
     }
   });
 }
+
+Deno.test("composites for training asked for on top come after the others and use no held-out prompt", () => {
+  const heldOut = heldOutPrompts();
+  const sizes = { seed: 7, train: 50, test: 90, heldOut };
+  const { train, test } = splitComposites(2, { ...sizes, train: 400 });
+  assert.deepEqual({ train: train.slice(0, 50), test }, splitComposites(2, sizes));
+  const parts = [...heldOut].filter((prompt) => prompt.length > 40);
+  for (const { prompt } of train) assert.ok(!parts.some((part) => prompt.includes(part)), prompt);
+});
 
 Deno.test("the pretraining text is a function of its seed and holds no held-out prompt", () => {
   const heldOut = heldOutPrompts();

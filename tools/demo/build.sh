@@ -19,12 +19,15 @@ generate() {
 
 generate eval "$pack/eval"
 [ -d "$work/train" ] || generate train "$work/train"
+[ -d "$work/more" ] || generate more "$work/more"
 [ -f "$work/corpus.jsonl" ] || generate corpus "$work/corpus.jsonl" "$documents"
 [ -f "$pack/tokenizer.json" ] || "$python" tools/demo/tokenizer.py
 [ -f "$work/weights.npy" ] || "$python" tools/demo/pack_corpus.py
 [ -f "$work/base.json" ] || "$python" tools/demo/pretrain.py
 "$python" tools/demo/train_lora.py
-[ -f "$work/routed.json" ] || "$python" tools/demo/train_routed.py
+for run in first second; do
+  [ -f "$work/routed_$run.json" ] || "$python" tools/demo/train_routed.py "$run"
+done
 "$python" tools/demo/evaluate.py
 "$python" tools/demo/card.py
 deno fmt --quiet --no-config --line-width 100 "$pack/README.md"

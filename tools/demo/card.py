@@ -92,8 +92,10 @@ def main():
         tokens=f"{training['base']['tokens'] / 1e6:.1f}",
         base_minutes=round(training["base"]["seconds"] / 60),
         adapter_minutes=round(training["adapter_seconds"] / 60),
-        routed_epochs=NUMBERS[training["routed"]["epochs"]],
-        routed_minutes=round(training["routed"]["seconds"] / 60),
+        first_steps=training["routed"]["first"]["steps"],
+        first_minutes=round(training["routed"]["first"]["seconds"] / 60),
+        second_steps=training["routed"]["second"]["steps"],
+        second_minutes=round(training["routed"]["second"]["seconds"] / 60),
     )
     (PACK / "README.md").write_text(text)
 

@@ -13,6 +13,7 @@ from paths import ADAPTERS, PACK, WORK, write_json
 from routed import Routed
 from scores import answers, score, sentence_score
 from specs import COMPOSITES, task_names
+from train_routed import RUNS
 
 WORKERS = 2
 BRIEF = {"role": "system", "content": "Give only the answer."}
@@ -81,7 +82,7 @@ def training():
     return {
         "base": json.loads((WORK / "base.json").read_text()),
         "adapter_seconds": sum(record["seconds"] for record in adapters.values()),
-        "routed": json.loads((WORK / "routed.json").read_text()),
+        "routed": {run: json.loads((WORK / f"routed_{run}.json").read_text()) for run in RUNS},
     }
 
 

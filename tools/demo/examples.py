@@ -4,7 +4,11 @@ import json
 
 from transformers import AutoTokenizer
 
-from paths import EVAL, PACK, TRAIN
+from paths import EVAL, MORE, PACK, TRAIN
+
+
+VALIDATION = {"composite": 150, "composite3": 150}  # the last ones in MORE, which nothing is trained on
+VALIDATION_OF_TASK = 60
 
 
 def load_tokenizer():
@@ -12,9 +16,11 @@ def load_tokenizer():
 
 
 def read(split, name):
-    folder = {"train": TRAIN, "test": EVAL}[split]
+    folder = {"train": TRAIN, "more": MORE, "validation": MORE, "test": EVAL}[split]
     with open(folder / f"{name}.jsonl", encoding="utf-8") as lines:
-        return [json.loads(line) for line in lines]
+        examples = [json.loads(line) for line in lines]
+    kept_back = VALIDATION.get(name, VALIDATION_OF_TASK)
+    return {"more": examples[:-kept_back], "validation": examples[-kept_back:]}.get(split, examples)
 
 
 def prompt_ids(tokenizer, messages):

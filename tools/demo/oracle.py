@@ -10,12 +10,12 @@ The adapter changes at each sentence of the reply. Rules:
 """
 
 import torch
+from transformers import DynamicCache
 
 from examples import prompt_ids
 from scores import MAX_NEW_TOKENS, score, sentence_score
 
 RULES = ("mixture", "carry", "recompute", "redraw", "redraw_recompute")
-ROWS = 16
 
 
 class Reply:
@@ -28,6 +28,17 @@ class Reply:
         start = tuple(self.tasks) if rule == "mixture" else (self.tasks[0],)
         self.owners = [start] * len(self.ids)
         self.sentence, self.text, self.ended = 0, "", False
+        self.forget()
+
+    def forget(self):
+        self.cache, self.cached = DynamicCache(), 0
+
+    def draw(self, routed):
+        """The likeliest next token."""
+        ids, owners = self.ids[self.cached:], self.owners[self.cached:]
+        hidden = routed.hidden([ids], [owners], self.tokenizer.pad_token_id, self.cache)
+        self.cached = len(self.ids)
+        return routed.llama.lm_head(hidden[0, -1]).argmax().item()
 
     def add(self, token):
         if token == self.tokenizer.eos_token_id:
@@ -41,25 +52,18 @@ class Reply:
             self.sentence = min(self.sentence + 1, len(self.tasks) - 1)
         own = self.owners[0] if self.rule == "mixture" else (self.tasks[self.sentence],)
         self.owners.append(own)
-        if self.rule.endswith("recompute"):
+        if self.rule.endswith("recompute") and own != self.owners[0]:
+            self.forget()
             self.owners = [own] * len(self.ids)
 
 
 @torch.no_grad()
-def draw(routed, replies, pad):
-    """The likeliest next token of each reply."""
-    hidden = routed.hidden([reply.ids for reply in replies], [reply.owners for reply in replies], pad)
-    last = torch.stack([row[len(reply.ids) - 1] for row, reply in zip(hidden, replies)])
-    return routed.llama.lm_head(last).argmax(dim=1).tolist()
-
-
 def routed_scores(routed, tokenizer, examples, rule):
     replies = [Reply(tokenizer, example, rule) for example in examples]
-    for _ in range(MAX_NEW_TOKENS):
-        going = [reply for reply in replies if not reply.ended]
-        for start in range(0, len(going), ROWS):
-            rows = going[start:start + ROWS]
-            for reply, token in zip(rows, draw(routed, rows, tokenizer.pad_token_id)):
-                reply.add(token)
+    for reply in replies:
+        for _ in range(MAX_NEW_TOKENS):
+            if not reply.ended:
+                reply.add(reply.draw(routed))
+        reply.forget()
     replies = [(reply.text.strip(), reply.ended) for reply in replies]
     return score(replies, examples) | {"sentences": sentence_score(replies, examples)}

@@ -9,6 +9,7 @@ ADAPTERS = PACK / "adapters"
 EVAL = PACK / "eval"
 WORK = ROOT / "tools" / "demo" / "work"
 TRAIN = WORK / "train"
+MORE = WORK / "more"
 CORPUS = WORK / "corpus.jsonl"
 
 

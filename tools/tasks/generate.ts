@@ -3,6 +3,7 @@
  *
  *     deno run --allow-write tools/tasks/generate.ts eval   models/demo/eval
  *     deno run --allow-write tools/tasks/generate.ts train  tools/demo/work/train
+ *     deno run --allow-write tools/tasks/generate.ts more   tools/demo/work/more
  *     deno run --allow-write tools/tasks/generate.ts corpus tools/demo/work/corpus.jsonl 240000
  *     deno run --allow-read --allow-env --allow-write tools/tasks/generate.ts router tools/demo/work/router
  *
@@ -29,6 +30,9 @@ export const SEED = 7;
 const TASK_SIZES = { seed: SEED, train: 900, test: 90 };
 const ROUTER_CONTEXTS = 60_000;
 const COMPOSITE_SIZES = { seed: SEED, train: 3000, test: 90 };
+const COMPOSITE_FILES = [[2, "composite"], [3, "composite3"]] as const;
+/** What `more` draws after the training examples. */
+const MORE = { tasks: 360, composites: 6150 };
 
 /** Every held-out prompt of the 26 tasks. */
 export function heldOutPrompts(): Set<string> {
@@ -56,8 +60,24 @@ export function writeSplit(split: "train" | "test", folder: string): void {
     writeLines(`${folder}/${task.name}.jsonl`, examples.map(exampleLine));
   }
   const sizes = { ...COMPOSITE_SIZES, heldOut: heldOutPrompts() };
-  for (const [size, name] of [[2, "composite"], [3, "composite3"]] as const) {
+  for (const [size, name] of COMPOSITE_FILES) {
     const composites = splitComposites(size, sizes)[split];
+    writeLines(`${folder}/${name}.jsonl`, composites.map(compositeLine));
+  }
+}
+
+/** Writes further training examples: none is in either split. */
+export function writeMore(folder: string): void {
+  mkdirSync(folder, { recursive: true });
+  const taskSizes = { ...TASK_SIZES, train: TASK_SIZES.train + MORE.tasks };
+  for (const task of TASKS) {
+    const examples = splitTask(task, taskSizes).train.slice(TASK_SIZES.train);
+    writeLines(`${folder}/${task.name}.jsonl`, examples.map(exampleLine));
+  }
+  const train = COMPOSITE_SIZES.train + MORE.composites;
+  const sizes = { ...COMPOSITE_SIZES, train, heldOut: heldOutPrompts() };
+  for (const [size, name] of COMPOSITE_FILES) {
+    const composites = splitComposites(size, sizes).train.slice(COMPOSITE_SIZES.train);
     writeLines(`${folder}/${name}.jsonl`, composites.map(compositeLine));
   }
 }
@@ -135,7 +155,10 @@ if (import.meta.main) {
   const [what, path, count] = process.argv.slice(2);
   if (what === "eval") writeSplit("test", path);
   else if (what === "train") writeSplit("train", path);
+  else if (what === "more") writeMore(path);
   else if (what === "corpus") await writeCorpus(path, Number(count));
   else if (what === "router") await writeRouterData(path, "models/demo");
-  else throw new Error(`Cannot generate "${what}": give eval, train, corpus or router, and a path`);
+  else {throw new Error(
+      `Cannot generate "${what}": give eval, train, more, corpus or router, and a path`,
+    );}
 }
