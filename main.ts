@@ -14,6 +14,7 @@ import { messageOf } from "./engine/core/errors.ts";
 import {
   loadTokenizer,
   resolveModel,
+  routerText,
   startEngine,
   type TextTokenizer,
   tokenTable,
@@ -207,7 +208,7 @@ async function openRouter(
   const classes = new ClassBinding({
     router,
     adapters,
-    encode: (text, maxTokens) => tokenizer.encodeTail(text, maxTokens),
+    encode: (text, maxTokens) => tokenizer.encodeTail(routerText(text), maxTokens),
     onProblem: (adapter, message) =>
       logger.log("warn", "examples_not_routable", { adapter, error: message }),
   });

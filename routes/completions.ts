@@ -1,4 +1,5 @@
 import { Hono } from "hono";
+import { routerText } from "../engine/mod.ts";
 import type { AdminGuard } from "./admin_guard.ts";
 import { readJsonObject } from "./body.ts";
 import { ApiError } from "./errors.ts";
@@ -100,7 +101,7 @@ async function encodePrompts(
     if (typeof prompt === "string") {
       const encode = (options: { maxTokens: number }) => tokenizer.encode(prompt, options);
       const tokens = await encodePrompt(encode, { maxModelLen, param });
-      const tail = (most: number) => tokenizer.encodeTail(prompt, most);
+      const tail = (most: number) => tokenizer.encodeTail(routerText(prompt), most);
       encoded.push({ tokens, param, text: () => prompt, tail });
     } else {
       prompt.forEach((token, i) => requireToken(token, { vocabSize, param: `${param}[${i}]` }));

@@ -5,12 +5,14 @@ import { ApiError } from "../errors.ts";
 import { chatMessages } from "../schema/chat.ts";
 import type { putSchema } from "../schema/adapters.ts";
 
-/** A put's example prompts as the router sees them; undefined where none are given. Throws for one that is too long. */
+/** A put's example prompts as plain texts, which `routerText` makes of them again; undefined where none are given. Throws for one that is too long. */
 export function exampleTexts(
   { examples }: Pick<z.output<typeof putSchema>, "examples">,
 ): string[] | undefined {
   return examples?.map((example, i) => {
-    const text = typeof example === "string" ? example : routerText(chatMessages(example));
+    const text = typeof example === "string"
+      ? example
+      : routerText(chatMessages(example)).replace(/\n$/, "");
     if (text.length <= MAX_EXAMPLE_LENGTH && !text.includes("\0")) return text;
     const param = `examples[${i}]`;
     throw new ApiError(

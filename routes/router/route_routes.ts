@@ -34,13 +34,16 @@ export function routeRoutes(deps: AppDeps): Hono<AppEnv> {
     refuseUnsupportedMessages(raw.messages);
     const body = parseBody(routeSchema, raw);
     c.get("record").model = "auto";
-    const text = textOf(body);
+    const { text, whole } = textOf(body);
     const sentences = splitSentences(text);
     if (sentences.length > MAX_ROUTED_SENTENCES) {
       throw tooLong(`${sentences.length} sentences`, `${MAX_ROUTED_SENTENCES} sentences`);
     }
     const router = requireRouter(engine);
-    const ends = sentences.map(({ end }) => text.slice(0, end));
+    // Each as if the text ended with it.
+    const ends = sentences.map(({ end }) =>
+      end === text.length ? whole : routerText(text.slice(0, end).trimEnd())
+    );
     const routed = await startTask(
       (signal) => routeAll(ends, { body, router, deps, signal }),
       { lifecycle, client: c.req.raw.signal },
@@ -115,18 +118,20 @@ function showRoute(
   };
 }
 
-function textOf({ input, messages }: RouteBody): string {
+/** What is split and shown, and the same as the router sees it. */
+function textOf({ input, messages }: RouteBody): { text: string; whole: string } {
   if (((input ?? null) === null) === ((messages ?? null) === null)) {
     throw new ApiError("invalid_request", 'Expected either "input" or "messages"', {
       param: "input",
     });
   }
   const given = input ?? messages!;
-  const text = typeof given === "string" ? given : routerText(chatMessages(given));
+  const whole = routerText(typeof given === "string" ? given : chatMessages(given));
+  const text = typeof given === "string" ? given : whole;
   if (text.length > MAX_ROUTED_CHARACTERS) {
     throw tooLong(`${text.length} characters`, `${MAX_ROUTED_CHARACTERS} characters`);
   }
-  return text;
+  return { text, whole };
 }
 
 function tooLong(what: string, allowed: string): ApiError {

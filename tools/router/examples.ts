@@ -69,7 +69,7 @@ export function encodeLines(
 
 /** The router text up to an answer that goes on, and that answer. */
 function textsOf(input: DataLine["input"]): { prompt: string; answer: string } {
-  if (typeof input === "string") return { prompt: input, answer: "" };
+  if (typeof input === "string") return { prompt: routerText(input), answer: "" };
   const last = input[input.length - 1];
   if (last.role !== "assistant") return { prompt: routerText(input), answer: "" };
   const before = input.slice(0, -1);

@@ -50,6 +50,7 @@ Deno.test("auto hands the engine the text to route, with the router's own calibr
     maxAdapters: 8,
     minConfidence: 0.25,
     hysteresis: 0.1,
+    firstToken: "keep",
     kvPolicy: "carry",
     onMiss: "wait",
     scope: "sentence",
@@ -65,6 +66,7 @@ Deno.test("each field of routing reaches the engine, and null is what is not set
     max_adapters: 2,
     min_confidence: 0,
     hysteresis: 1,
+    first_token: "redraw",
     on_miss: "renormalise",
     scope: "prompt",
   };
@@ -80,6 +82,7 @@ Deno.test("each field of routing reaches the engine, and null is what is not set
     maxAdapters: 2,
     minConfidence: 0,
     hysteresis: 1,
+    firstToken: "redraw",
     kvPolicy: "recompute",
     onMiss: "renormalise",
     scope: "prompt",
@@ -92,6 +95,7 @@ Deno.test("each field of routing reaches the engine, and null is what is not set
 const REFUSED: [fields: Json, param: string][] = [
   [{ routing: "top-p" }, "routing"],
   [{ routing: { mode: "best" } }, "routing.mode"],
+  [{ routing: { first_token: "drop" } }, "routing.first_token"],
   [{ routing: { top_p: 1.1 } }, "routing.top_p"],
   [{ routing: { top_p: "0.5" } }, "routing.top_p"],
   [{ routing: { max_adapters: 0 } }, "routing.max_adapters"],
@@ -203,7 +207,7 @@ Deno.test("only a prompt's end that the router sees is handed over", async () =>
   await (await h.post(COMPLETIONS, { model: "auto", prompt: "abcdefgh" })).json();
   await (await h.post(COMPLETIONS, { model: "auto", prompt: [1, 2, 3, 4, 5, 6] })).json();
   const texts = h.engine.requests.map(({ routing }) => [...routing!.text]);
-  assert.deepEqual(texts, [[72, 105, 10], [101, 102, 103, 104], [3, 4, 5, 6]]);
+  assert.deepEqual(texts, [[72, 105, 10], [102, 103, 104, 10], [3, 4, 5, 6]]);
 });
 
 Deno.test("a base called auto is the base", async () => {

@@ -16,7 +16,7 @@ Deno.test("an adapter put with examples is routable once the put is answered", a
   const shown = await response.json();
   assert.equal(response.status, 201, JSON.stringify(shown));
   assert.deepEqual(shown.routing, { kind: "prototype", won: 0.9, taken: 0.01 });
-  assert.deepEqual(h.engine.router.examples.get("fresh"), [...examples(9), "A turn\n"]);
+  assert.deepEqual(h.engine.router.examples.get("fresh"), [...examples(9), "A turn"]);
   assert.deepEqual(h.engine.router.classes.map(({ label }) => label), ["sql", "poet", "fresh"]);
   const again = await (await h.admin("GET /v1/adapters/fresh")).json();
   assert.deepEqual(again.routing, shown.routing);
@@ -58,7 +58,7 @@ Deno.test("too few, too many and bad examples are refused by their place", async
     [[...examples(9), "x".repeat(16_385)], "examples[9]"],
     [[...examples(9), "NUL\0"], "examples[9]"],
     [[...examples(9), "\ud800"], "examples[9]"],
-    [[...examples(9), [{ role: "user", content: "x".repeat(16_384) }]], "examples[9]"],
+    [[...examples(9), [{ role: "user", content: "x".repeat(16_385) }]], "examples[9]"],
   ];
   for (const [examples, param] of cases) {
     const error = await errorOf(await h.admin(LINE, { body: { url: URL, examples } }), 400);

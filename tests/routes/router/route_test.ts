@@ -4,9 +4,7 @@ import { createHarness, errorOf, type Json, settled } from "../harness.ts";
 const PATH = "/v1/route";
 
 function probabilities(text: string): Record<string, number> {
-  return text.endsWith("? ") || text.endsWith("?")
-    ? { sql: 0.75, poet: 0.25 }
-    : { sql: 0.125, poet: 0.125 };
+  return text.endsWith("?\n") ? { sql: 0.75, poet: 0.25 } : { sql: 0.125, poet: 0.125 };
 }
 
 Deno.test("a text is routed sentence by sentence, each with all that comes before", async () => {
@@ -38,7 +36,7 @@ Deno.test("a text is routed sentence by sentence, each with all that comes befor
     whole,
   });
   assert.deepEqual(h.engine.router.batches.map(({ texts }) => texts), [
-    ["How many? ", "How many? It is 3.14 or so."],
+    ["How many?\n", "How many? It is 3.14 or so.\n"],
   ]);
   assert.equal(h.engine.requests.length, 0);
   await settled(h);

@@ -11,13 +11,13 @@ function textOf(tokens: Uint32Array): string {
   return String.fromCharCode(...tokens);
 }
 
-Deno.test("a text is seen as it is, a chat with a newline behind each message", () => {
+Deno.test("each message is seen with a newline behind it, and a text is one message", () => {
   const chat = [{ role: "system" as const, content: "x" }, { role: "user" as const, content: "y" }];
   const [text, messages] = encodeLines(
     [{ input: "hi", output: "b" }, { input: chat, output: "a" }],
     SETTINGS,
   );
-  assert.deepEqual([textOf(text.tokens), text.label], ["hi", 1]);
+  assert.deepEqual([textOf(text.tokens), text.label], ["hi\n", 1]);
   assert.deepEqual([textOf(messages.tokens), messages.label], ["x\ny\n", 0]);
 });
 
