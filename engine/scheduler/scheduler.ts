@@ -145,6 +145,11 @@ export class Scheduler {
     this.#landed(sequence).held = true;
   }
 
+  /** Between steps: how many tokens the sequence draws in a submission from now on, at most; then its row idles. */
+  limitBurst(sequence: Sequence, most: number): void {
+    this.#landed(sequence).burstLimit = most;
+  }
+
   resume(sequence: Sequence): void {
     this.#landed(sequence).held = false;
   }
@@ -329,7 +334,8 @@ export class Scheduler {
   #reserveBurst(decodes: readonly SequenceRecord[]): number {
     let longest = 1;
     for (const { remaining } of decodes) longest = Math.max(longest, remaining);
-    for (let burst = Math.min(longest, this.#options.maxBurst); burst > 1; burst--) {
+    const most = Math.min(longest, this.#options.maxBurst);
+    for (let burst = usefulBurst(decodes, most); burst > 1; burst--) {
       let missing = 0;
       for (const sequence of decodes) {
         missing += this.#blocks.missing(sequence, lengthAfter(sequence, burst));
@@ -353,6 +359,20 @@ export class Scheduler {
     if (doomed) this.#retire(sequence);
     return doomed;
   }
+}
+
+/** What a submission costs beside its tokens, in the time of one. */
+const SUBMISSION_COST = 0.5;
+
+/** Of bursts up to `most`, the one that draws the most tokens in its time: a row at its limit idles in the rest. */
+function usefulBurst(decodes: readonly SequenceRecord[], most: number): number {
+  let [best, bestPace] = [most, 0];
+  for (let burst = most; burst >= 1; burst--) {
+    const drawn = decodes.reduce((sum, { burstLimit }) => sum + Math.min(burst, burstLimit), 0);
+    const pace = drawn / (burst + SUBMISSION_COST);
+    if (pace > bestPace) [best, bestPace] = [burst, pace];
+  }
+  return best;
 }
 
 /** Positions in the cache once a decode has drawn a whole burst. */

@@ -65,6 +65,8 @@ export class SequenceRecord implements Sequence {
   segments: Segment[];
   /** Sits out steps. */
   held = false;
+  /** Tokens that it draws in a submission at most. */
+  burstLimit = Infinity;
   readonly maxTokens: number;
   readonly numPrompt: number;
   readonly rewinds: boolean;

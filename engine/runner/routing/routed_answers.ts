@@ -137,7 +137,10 @@ export class RoutedAnswers {
   /** Takes the tokens that an answer has got. */
   read(active: ActiveRequest, tokens: readonly GeneratedToken[]): void {
     const { numGenerated } = active.sequence;
-    active.route?.read(tokens, numGenerated - tokens.length, this.#parts.ports.now());
+    const { route, sequence } = active;
+    if (!route) return;
+    route.read(tokens, numGenerated - tokens.length, this.#parts.ports.now());
+    this.#parts.scheduler.limitBurst(sequence, route.mostTokens);
   }
 
   /** Takes back the token that made a sentence due, if it is to be drawn again; returns what stays. */
@@ -149,6 +152,7 @@ export class RoutedAnswers {
     // The row's counts of drawn tokens know the one taken back.
     active.rowAdmission = 0;
     route.takeBack(last.token, sequence.tokens.subarray(request.promptTokens.length));
+    this.#parts.scheduler.limitBurst(sequence, route.mostTokens);
     return tokens.slice(0, -1);
   }
 

@@ -46,3 +46,21 @@ Deno.test("only a decoding sequence that was announced to rewind does", () => {
   assert.throws(() => scheduler.rewind(plain), /cannot take back a token/);
   scheduler.rewind(rewinding);
 });
+
+Deno.test("where every row draws one token only, the burst is one; one such row among many idles", () => {
+  const scheduler = new Scheduler({ ...ROOMY, maxBatch: 8, maxBurst: 4 });
+  const rows = Array.from({ length: 8 }, (_, i) => add(scheduler, `${i}`, { prompt: 5, seed: i }));
+  step(scheduler);
+  const burst = () => {
+    const plan = scheduler.schedule()!;
+    scheduler.commit(plan, new Map(plan.decodes.map((sequence) => [sequence, [5]])));
+    return plan.burst;
+  };
+  assert.equal(burst(), 4);
+  scheduler.limitBurst(rows[0], 1);
+  assert.equal(burst(), 4);
+  for (const row of rows) scheduler.limitBurst(row, 1);
+  assert.equal(burst(), 1);
+  for (const row of rows) scheduler.limitBurst(row, Infinity);
+  assert.equal(burst(), 4);
+});
