@@ -31,8 +31,8 @@ export class ActiveRequest implements Claimant {
   rowAdmission = 0;
   /** The block table version last written. */
   tableVersion = -1;
-  /** Key of the mixture that the row has on the GPU; null: none of this admission's. */
-  rowMixture: string | null = null;
+  /** The mixture that the row has on the GPU; null: none of this admission's. */
+  rowMixture: Mixture | null = null;
   #routedAt: number | null = null;
   #readyAt: number;
   #scheduledAt = 0;

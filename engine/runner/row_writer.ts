@@ -2,7 +2,6 @@ import type { Mixture } from "../core/generation.ts";
 import type { Decoder } from "../model/mod.ts";
 import type { Sequence, StepPlan } from "../scheduler/mod.ts";
 import type { ActiveRequest } from "./active_request.ts";
-import { mixtureKey } from "./mixture_key.ts";
 import type { AdapterPool } from "./ports.ts";
 import { mixtureOfChunk } from "./step_builder.ts";
 
@@ -54,9 +53,8 @@ export class RowWriter {
         ],
       });
     }
-    const key = mixtureKey(mixture);
-    if (active.rowMixture !== key) {
-      active.rowMixture = key;
+    if (active.rowMixture !== mixture) {
+      active.rowMixture = mixture;
       this.#pool.setMixture(sequence.row, mixture);
     }
     if (active.tableVersion !== sequence.blockTableVersion) {

@@ -122,7 +122,7 @@ export class RoutedAnswers {
       const mixture = mixtureOf(here);
       const key = active.addMixture(mixture);
       this.#parts.scheduler.nameMixture(active.sequence, key);
-      active.rowMixture = key;
+      active.rowMixture = mixture;
       this.#tell(active, { due: active.route!.due!, record, choices, here });
     });
   }
@@ -136,10 +136,9 @@ export class RoutedAnswers {
 
   /** Takes the tokens that an answer has got. */
   read(active: ActiveRequest, tokens: readonly GeneratedToken[]): void {
-    const { numGenerated } = active.sequence;
     const { route, sequence } = active;
     if (!route) return;
-    route.read(tokens, numGenerated - tokens.length, this.#parts.ports.now());
+    route.read(tokens, sequence.numGenerated - tokens.length, this.#parts.ports.now());
     this.#parts.scheduler.limitBurst(sequence, route.mostTokens);
   }
 
