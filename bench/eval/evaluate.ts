@@ -6,7 +6,7 @@ import { collect } from "./run.ts";
 import { COMPOSITE_FILES, readSamples, type Sample, taskNames } from "./samples.ts";
 import { describeServer, EvalServer, routerFlags } from "./server.ts";
 import { openSession } from "./session.ts";
-import { collectTiming } from "./timing/mod.ts";
+import { collectTiming, TimedPrompts } from "./timing/mod.ts";
 
 export const SAMPLES_FOLDER = "models/demo/eval";
 /** The demo's 26 tasks and the joint adapter, all resident. */
@@ -38,7 +38,7 @@ export async function evaluate(options: EvalOptions): Promise<Results["machine"]
     gpu = await collectTiming({
       counts: options.adapters,
       rounds: options.rounds,
-      samples: await readSamples(SAMPLES_FOLDER, "composite3", Infinity),
+      prompts: await TimedPrompts.read(SAMPLES_FOLDER),
       router: paths[0] ?? null,
       methods: options.methods,
       kept: session.rounds,

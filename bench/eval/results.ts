@@ -68,14 +68,16 @@ export interface UsageResult {
   timings: Record<string, number>;
 }
 
-/** Wall time of answers of a fixed length with so many adapters, paired by round. */
+/** Wall time of answers with so many adapters, paired by round. */
 export interface TimingResult {
+  /** Of one task with an answer of its own length, or of three with one of a fixed length. */
+  prompts: "task" | "composite3";
   adapters: number;
   /** Of those on the GPU before measuring. */
   resident: number;
   concurrency: number;
   method: string;
-  /** Answers a round and their tokens. */
+  /** Answers a round, and the mean of their tokens. */
   answers: number;
   answerTokens: number;
   /** Milliseconds an answer, one value a round. */

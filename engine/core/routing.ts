@@ -30,8 +30,8 @@ export interface RoutingOptions {
   /** The mixture in force stays while ½ Σ |new − old weight| is at most this; 0 to 1. */
   hysteresis: number;
   /**
-   * The first token of a sentence, on which its route is chosen, is of the mixture before: it is kept, as
-   * in DLP-LoRA, or drawn again under the new mixture.
+   * The first token of a sentence, on which its route is chosen, is drawn under the mixture before. It is
+   * kept, as in DLP-LoRA, or drawn again under the new one, which is right more often (docs/EVALUATION.md).
    */
   firstToken: "keep" | "redraw";
   /** What becomes of the keys and values computed before a change of mixture. */
@@ -111,7 +111,7 @@ export const DEFAULT_ROUTING: Readonly<RoutingOptions> = Object.freeze({
   maxAdapters: MAX_MIXTURE,
   minConfidence: 0,
   hysteresis: 0.1,
-  firstToken: "keep",
+  firstToken: "redraw",
   kvPolicy: "carry",
   onMiss: "wait",
   scope: "sentence",

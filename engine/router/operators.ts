@@ -13,7 +13,14 @@ export const OPERATORS: ReadonlySet<string> = new Set([
   ...["Conv", "Einsum", "Gemm", "MatMul"],
   // over an axis
   ...["AveragePool", "BatchNormalization", "GlobalAveragePool", "GlobalMaxPool"],
-  ...["InstanceNormalization", "LayerNormalization", "LogSoftmax", "LpNormalization", "MaxPool"],
+  ...[
+    "CumSum",
+    "InstanceNormalization",
+    "LayerNormalization",
+    "LogSoftmax",
+    "LpNormalization",
+    "MaxPool",
+  ],
   ...["RMSNormalization", "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMax"],
   ...["ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum", "ReduceSumSquare", "Softmax"],
   // shapes and places

@@ -26,7 +26,7 @@ export class RowWriter {
     for (const sequence of plan.decodes) {
       const active = requests.get(sequence.id)!;
       this.#writeRow(active, active.mixture);
-      const most = active.route?.mostTokens ?? Infinity;
+      const most = active.route?.pace.most ?? Infinity;
       this.#writeState(sequence, {
         token: sequence.tokens[sequence.length - 1],
         position: sequence.length - 1,

@@ -5,4 +5,11 @@
 export type { SchedulerOptions } from "./options.ts";
 export type { PrefillChunk, SchedulerStats, StepPlan, StepResults } from "./plan.ts";
 export { Scheduler } from "./scheduler.ts";
-export { BLOCK_SIZE, type Segment, type Sequence, type SequenceSpec } from "./sequence.ts";
+export {
+  BLOCK_SIZE,
+  type Pace,
+  type Segment,
+  type Sequence,
+  type SequenceSpec,
+  STEADY,
+} from "./sequence.ts";

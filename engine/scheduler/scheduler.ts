@@ -6,7 +6,7 @@ import { checkOptions, type SchedulerOptions } from "./options.ts";
 import type { PrefillChunk, SchedulerStats, StepPlan, StepResults } from "./plan.ts";
 import { checkResults } from "./results.ts";
 import { RunningBatch } from "./running_batch.ts";
-import { type Sequence, SequenceRecord, type SequenceSpec } from "./sequence.ts";
+import { type Pace, type Sequence, SequenceRecord, type SequenceSpec } from "./sequence.ts";
 import { WaitingQueue } from "./waiting_queue.ts";
 
 type Plan = StepPlan<SequenceRecord>;
@@ -145,9 +145,9 @@ export class Scheduler {
     this.#landed(sequence).held = true;
   }
 
-  /** Between steps: how many tokens the sequence draws in a submission from now on, at most; then its row idles. */
-  limitBurst(sequence: Sequence, most: number): void {
-    this.#landed(sequence).burstLimit = most;
+  /** Between steps: how the sequence draws from now on; bursts are as long as that is worth it. */
+  setPace(sequence: Sequence, pace: Pace): void {
+    this.#landed(sequence).pace = pace;
   }
 
   resume(sequence: Sequence): void {
@@ -361,18 +361,23 @@ export class Scheduler {
   }
 }
 
-/** What a submission costs beside its tokens, in the time of one. */
-const SUBMISSION_COST = 0.5;
+/** What a submission costs beside its tokens, in the time of one (docs/LOG.md). */
+const SUBMISSION_COST = 0.2;
 
-/** Of bursts up to `most`, the one that draws the most tokens in its time: a row at its limit idles in the rest. */
+/** Of bursts up to `most`, the one expected to draw the most tokens in its time. */
 function usefulBurst(decodes: readonly SequenceRecord[], most: number): number {
-  let [best, bestPace] = [most, 0];
+  let [best, bestRate] = [most, 0];
   for (let burst = most; burst >= 1; burst--) {
-    const drawn = decodes.reduce((sum, { burstLimit }) => sum + Math.min(burst, burstLimit), 0);
-    const pace = drawn / (burst + SUBMISSION_COST);
-    if (pace > bestPace) [best, bestPace] = [burst, pace];
+    const drawn = decodes.reduce((sum, { pace }) => sum + expectedDraws(pace, burst), 0);
+    const rate = drawn / (burst + SUBMISSION_COST);
+    if (rate > bestRate) [best, bestRate] = [burst, rate];
   }
   return best;
+}
+
+function expectedDraws({ most, pauseChance }: Pace, burst: number): number {
+  const draws = Math.min(most, burst);
+  return pauseChance === 0 ? draws : (1 - (1 - pauseChance) ** draws) / pauseChance;
 }
 
 /** Positions in the cache once a decode has drawn a whole burst. */

@@ -59,14 +59,24 @@ export interface Sequence {
   readonly blockTableVersion: number;
 }
 
+/** How a row draws in a submission: it idles from its limit on, and from a token that makes it pause. */
+export interface Pace {
+  /** Tokens, at most. */
+  most: number;
+  /** That a token makes it pause, 0 to 1. */
+  pauseChance: number;
+}
+
+/** Of a row that never pauses. */
+export const STEADY: Pace = { most: Infinity, pauseChance: 0 };
+
 /** The scheduler's own, writable record of a sequence. */
 export class SequenceRecord implements Sequence {
   readonly id: string;
   segments: Segment[];
   /** Sits out steps. */
   held = false;
-  /** Tokens that it draws in a submission at most. */
-  burstLimit = Infinity;
+  pace: Pace = STEADY;
   readonly maxTokens: number;
   readonly numPrompt: number;
   readonly rewinds: boolean;

@@ -40,7 +40,7 @@ export function routerFile(
   });
 }
 
-/** The pools of pools.ts, computed from the mask. */
+/** The pools of pools.ts, computed from the mask: few operations, as each costs a run a dispatch. */
 function poolNodes(): Operation[] {
   const op = (op: string, inputs: string[], output: string, attributes = {}): Operation => ({
     op,
@@ -50,25 +50,12 @@ function poolNodes(): Operation[] {
   });
   return [
     op("Gather", ["embedding", "input_ids"], "tokens", { axis: 0 }),
-    op("Cast", ["attention_mask"], "mask", { to: FLOAT }),
-    op("Unsqueeze", ["mask", "axis2"], "seen"),
-    op("ReduceSum", ["mask", "axis1"], "length", { keepdims: 1 }),
-    op("Shape", ["input_ids"], "shape"),
-    op("Slice", ["shape", "axis1", "axis2"], "sequence"),
-    // How far a token is from the end, the last being 1.
-    op("Slice", ["steps", "axis0", "sequence"], "before"),
-    op("Sub", ["length", "before"], "from_end"),
-    op("Max", ["from_end", "one"], "place"),
-    op("Log", ["place"], "log_place"),
-    op("Mul", ["log_place", "per_octave"], "octave"),
-    op("Unsqueeze", ["octave", "axis2"], "octaves"),
-    op("Sub", ["octaves", "centres"], "off"),
-    op("Abs", ["off"], "distance"),
-    op("Sub", ["one", "distance"], "near"),
-    op("Relu", ["near"], "end_weights"),
-    op("Mul", ["end_weights", "seen"], "end_pools"),
-    op("Slice", ["starts", "axis0", "sequence"], "start_weights"),
-    op("Mul", ["start_weights", "seen"], "start_pools"),
+    // A token's place from either side, counting from 1; 0 for padding.
+    op("CumSum", ["attention_mask", "axis1"], "from_end", { reverse: 1 }),
+    op("CumSum", ["attention_mask", "axis1"], "counted"),
+    op("Mul", ["counted", "attention_mask"], "from_start"),
+    op("Gather", ["places", "from_end"], "end_pools", { axis: 0 }),
+    op("Gather", ["places", "from_start"], "start_pools", { axis: 0 }),
     op("Concat", ["end_pools", "start_pools"], "by_token", { axis: 2 }),
     op("Transpose", ["by_token"], "by_pool", { perm: [0, 2, 1] }),
     op("MatMul", ["by_pool", "tokens"], "sums"),
@@ -81,21 +68,16 @@ function poolNodes(): Operation[] {
 
 function poolConstants({ embedding, tokens, width, maxTokens }: RouterWeights) {
   const pools = poolsPerSide(maxTokens);
-  const starts = new Float32Array(maxTokens * pools);
-  for (let at = 0; at < maxTokens; at++) {
+  const places = new Float32Array((maxTokens + 1) * pools);
+  for (let place = 1; place <= maxTokens; place++) {
     for (let j = 0; j < pools; j++) {
-      starts[at * pools + j] = Math.max(0, 1 - Math.abs(Math.log2(at + 1) - j));
+      places[place * pools + j] = Math.max(0, 1 - Math.abs(Math.log2(place) - j));
     }
   }
-  const range = (count: number) => Float32Array.from({ length: count }, (_, i) => i);
   const constants: Record<string, Constant> = {
     embedding: { dims: [tokens, width], values: embedding },
-    steps: { dims: [maxTokens], values: range(maxTokens) },
-    starts: { dims: [maxTokens, pools], values: starts },
-    centres: { dims: [pools], values: range(pools) },
+    places: { dims: [maxTokens + 1, pools], values: places },
     one: { dims: [1], values: [1] },
-    per_octave: { dims: [1], values: [1 / Math.LN2] },
-    axis0: { dims: [1], values: [0n] },
     axis1: { dims: [1], values: [1n] },
     axis2: { dims: [1], values: [2n] },
   };
@@ -104,22 +86,17 @@ function poolConstants({ embedding, tokens, width, maxTokens }: RouterWeights) {
 
 function layerNodes(): Operation[] {
   const hidden = [0, 1, 2].flatMap((i): Operation[] => [
-    { op: "Gemm", inputs: [`x${i}`, `weights${i}`, `biases${i}`], outputs: [`h${i}`] },
+    { op: "MatMul", inputs: [`x${i}`, `weights${i}`], outputs: [`m${i}`] },
+    { op: "Add", inputs: [`m${i}`, `biases${i}`], outputs: [`h${i}`] },
     { op: "Relu", inputs: [`h${i}`], outputs: [`x${i + 1}`] },
   ]);
   return [
     ...hidden,
-    { op: "Mul", inputs: ["x3", "x3"], outputs: ["squares"] },
-    {
-      op: "ReduceSum",
-      inputs: ["squares", "axis1"],
-      outputs: ["square"],
-      attributes: { keepdims: 1 },
-    },
-    { op: "Sqrt", inputs: ["square"], outputs: ["norm"] },
+    { op: "ReduceL2", inputs: ["x3"], outputs: ["norm"], attributes: { axes: [1], keepdims: 1 } },
     { op: "Max", inputs: ["norm", "tiny"], outputs: ["divisor"] },
     { op: "Div", inputs: ["x3", "divisor"], outputs: ["features"] },
-    { op: "Gemm", inputs: ["features", "weights3", "biases3"], outputs: ["logits"] },
+    { op: "MatMul", inputs: ["features", "weights3"], outputs: ["products"] },
+    { op: "Add", inputs: ["products", "biases3"], outputs: ["logits"] },
   ];
 }
 

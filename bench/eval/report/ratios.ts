@@ -1,7 +1,7 @@
 import type { TimingResult } from "../results.ts";
 import { median } from "../statistics.ts";
 
-type SeriesKey = Pick<TimingResult, "adapters" | "method" | "concurrency">;
+type SeriesKey = Pick<TimingResult, "prompts" | "adapters" | "method" | "concurrency">;
 
 interface Pair {
   over: SeriesKey;
@@ -23,9 +23,10 @@ export function pairedRatio(timing: readonly TimingResult[], pair: Pair): number
 
 export function seriesOf(
   timing: readonly TimingResult[],
-  { adapters, method, concurrency }: SeriesKey,
+  { prompts, adapters, method, concurrency }: SeriesKey,
 ): TimingResult | undefined {
   return timing.find((series) =>
-    series.adapters === adapters && series.method === method && series.concurrency === concurrency
+    series.prompts === prompts && series.adapters === adapters && series.method === method &&
+    series.concurrency === concurrency
   );
 }

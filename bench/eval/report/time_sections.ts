@@ -1,11 +1,19 @@
 import type { Results, TimingResult, UsageResult } from "../results.ts";
-import { median } from "../statistics.ts";
+import { groupBy, mean, median } from "../statistics.ts";
 import { NONE, number, percent, table } from "./markdown.ts";
 import { pairedRatio, seriesOf } from "./ratios.ts";
 
 /** A column of times: its head and what it adds up. */
 const STAGES = ["queue_ms", "route_ms", "prefill_ms", "decode_ms", "answer_ms"];
 const METHODS = ["base", "first", "single", "mixture-3", "auto", "auto-3"];
+
+const RATIOS = [
+  ["auto", "single"],
+  ["auto-3", "single"],
+  ["mixture-3", "single"],
+  ["auto-3", "base"],
+  ["single", "base"],
+] as const;
 
 /** How many adapters routing takes, and where the time of an answer goes. */
 export function splitSection({ usage }: Results): string {
@@ -37,15 +45,17 @@ function nameOf({ part, method }: UsageResult): string {
   return part === "sweep" ? method : `${part}, ${method}`;
 }
 
-/** Times and ratios by number of adapters, one table for each concurrency. */
+const ASKED = { task: "One task a prompt", composite3: "Three tasks a prompt" };
+
+/** Times and ratios by number of adapters, two tables for each kind of prompts and concurrency. */
 export function timingSection({ timing }: Results): string {
   if (timing.length === 0) return NONE;
-  const concurrencies = [...new Set(timing.map(({ concurrency }) => concurrency))];
-  return concurrencies.map((concurrency) => {
-    const own = timing.filter((series) => series.concurrency === concurrency);
-    const [{ answerTokens, ms }] = own;
-    return `${concurrency} at once, ${answerTokens} tokens an answer, medians of ${ms.length} ` +
-      `rounds:\n\n${timesTable(own)}\n\n${ratioTable(own)}`;
+  const groups = groupBy(timing, ({ prompts, concurrency }) => `${prompts} ${concurrency}`);
+  return [...groups.values()].map((own) => {
+    const [{ prompts, concurrency, ms }] = own;
+    const tokens = mean(own.map(({ answerTokens }) => answerTokens));
+    return `${ASKED[prompts]}, ${concurrency} at once, ${number(tokens, 1)} tokens an answer, ` +
+      `medians of ${ms.length} rounds:\n\n${timesTable(own)}\n\n${ratioTable(own)}`;
   }).join("\n\n");
 }
 
@@ -73,32 +83,23 @@ function timesTable(timing: readonly TimingResult[]): string {
 }
 
 function ratioTable(timing: readonly TimingResult[]): string {
-  const [{ concurrency }] = timing;
+  const [{ prompts, concurrency }] = timing;
   const fewest = Math.min(...countsOf(timing));
   const show = (over: [string, number], under: [string, number]) => {
     const [left, right] = [over, under].map(([method, adapters]) => {
-      return { method, adapters, concurrency };
+      return { prompts, method, adapters, concurrency };
     });
     return number(pairedRatio(timing, { over: left, under: right }) ?? undefined);
   };
+  const isThere = (name: string) => timing.some(({ method }) => method === name);
+  const pairs = RATIOS.filter((pair) => pair.every(isThere));
+  const rest = isThere("first") ? [`first / first with ${fewest}`] : [];
   return table(
-    [
-      "adapters",
-      "auto / single",
-      "auto-3 / single",
-      "mixture-3 / single",
-      "auto-3 / base",
-      "single / base",
-      `first / first with ${fewest}`,
-    ],
+    ["adapters", ...pairs.map(([over, under]) => `${over} / ${under}`), ...rest],
     countsOf(timing).map((count) => [
       String(count),
-      show(["auto", count], ["single", count]),
-      show(["auto-3", count], ["single", count]),
-      show(["mixture-3", count], ["single", count]),
-      show(["auto-3", count], ["base", count]),
-      show(["single", count], ["base", count]),
-      show(["first", count], ["first", fewest]),
+      ...pairs.map(([over, under]) => show([over, count], [under, count])),
+      ...rest.map(() => show(["first", count], ["first", fewest])),
     ]),
   );
 }

@@ -2,13 +2,14 @@ import { ask } from "../ask.ts";
 import type { Json } from "../client.ts";
 import { Progress } from "../progress.ts";
 import type { RowFile } from "../rows.ts";
-import type { Sample } from "../samples.ts";
 import { describeServer, EvalServer, loadRouter, routerFlags } from "../server.ts";
 import { AdapterFolder } from "./adapters.ts";
+import type { TimedPrompts } from "./prompts.ts";
 import { keyOfRound, type RoundRow } from "./rounds.ts";
-import { ANSWER_TOKENS, type TimedServer, timeSeries } from "./series.ts";
-import { turnsOf } from "./turns.ts";
+import { type TimedServer, timeSeries } from "./series.ts";
+import { type Turn, turnsOf } from "./turns.ts";
 
+export { TimedPrompts } from "./prompts.ts";
 export { keyOfRound, type RoundRow } from "./rounds.ts";
 export { scoreTiming } from "./score.ts";
 
@@ -22,11 +23,10 @@ const PLACES = "128";
  * @returns The device's name; null where all was kept already.
  */
 export async function collectTiming(
-  { counts, rounds, samples, router, methods, kept, directory }: {
+  { counts, rounds, prompts, router, methods, kept, directory }: {
     counts: readonly number[];
     rounds: number;
-    /** Composites. */
-    samples: readonly Sample[];
+    prompts: TimedPrompts;
     /** Null: the server's own. */
     router: string | null;
     /** Null: all. */
@@ -49,30 +49,20 @@ export async function collectTiming(
   const progress = new Progress("timing, series", { total: turns.length });
   for (const { salt, ...turn } of turns) {
     const server = servers.get(turn.count)!;
-    const prompts = Array.from(
-      { length: turn.answers },
-      (_, i) => samples[(turn.round * turn.answers + i) % samples.length],
-    );
-    const time = await timeSeries(server, { turn, samples: prompts, salt });
+    const samples = prompts.of(turn, server.adapters);
+    const time = await timeSeries(server, { turn, samples, salt });
     progress.step();
     if (turn.round === 0) continue;
     const { resident } = server;
-    const { answers } = turn;
-    await kept.append({
-      ...keyFields(turn),
-      resident,
-      answers,
-      answerTokens: ANSWER_TOKENS,
-      ...time,
-    });
+    await kept.append({ ...keyFields(turn), resident, answers: turn.answers, ...time });
   }
   return servers.get(counts[0])!.gpu;
 }
 
 function keyFields(
-  { count, concurrency, method, round }: ReturnType<typeof turnsOf>[number],
-): Pick<RoundRow, "adapters" | "concurrency" | "method" | "round"> {
-  return { adapters: count, concurrency, method: method.name, round };
+  { prompts, count, concurrency, method, round }: Turn,
+): Pick<RoundRow, "prompts" | "adapters" | "concurrency" | "method" | "round"> {
+  return { prompts, adapters: count, concurrency, method: method.name, round };
 }
 
 /** A server with a folder's adapters, each of them brought to the GPU by a request. */

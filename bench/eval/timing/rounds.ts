@@ -1,12 +1,15 @@
+import type { PromptKind } from "./prompts.ts";
+
 /** One series of one round: so many answers of one method at one server. */
 export interface RoundRow {
+  prompts: PromptKind;
   adapters: number;
   resident: number;
   concurrency: number;
   method: string;
   round: number;
   answers: number;
-  /** Tokens of each answer. */
+  /** Tokens of all answers. */
   answerTokens: number;
   /** Wall time of the series over its answers, milliseconds. */
   ms: number;
@@ -16,10 +19,10 @@ export interface RoundRow {
 }
 
 export function keyOfRound(
-  { adapters, concurrency, method, round }: Pick<
+  { prompts, adapters, concurrency, method, round }: Pick<
     RoundRow,
-    "adapters" | "concurrency" | "method" | "round"
+    "prompts" | "adapters" | "concurrency" | "method" | "round"
   >,
 ): string {
-  return [adapters, concurrency, method, round].join("/");
+  return [prompts, adapters, concurrency, method, round].join("/");
 }

@@ -4,22 +4,24 @@ import type { RoundRow } from "./rounds.ts";
 
 /** One result for each series, its rounds in order. */
 export function scoreTiming(rows: readonly RoundRow[]): TimingResult[] {
-  const keyOf = ({ adapters, concurrency, method }: RoundRow) =>
-    `${adapters} ${concurrency} ${method}`;
+  const keyOf = ({ prompts, adapters, concurrency, method }: RoundRow) =>
+    `${prompts} ${adapters} ${concurrency} ${method}`;
   return [...groupBy(rows, keyOf).values()].map((unordered) => {
     const rows = [...unordered].sort((a, b) => a.round - b.round);
-    const [{ adapters, resident, concurrency, method, answers, answerTokens }] = rows;
+    const [{ prompts, adapters, resident, concurrency, method, answers }] = rows;
     const sum = (of: (row: RoundRow) => number) => rows.reduce((sum, row) => sum + of(row), 0);
+    const all = sum((row) => row.answers);
     const sentences = sum((row) => row.sentences);
     return {
+      prompts,
       adapters,
       resident,
       concurrency,
       method,
       answers,
-      answerTokens,
+      answerTokens: sum((row) => row.answerTokens) / all,
       ms: rows.map(({ ms }) => ms),
-      routesPerAnswer: sentences / sum((row) => row.answers),
+      routesPerAnswer: sentences / all,
       adaptersPerSentence: sentences === 0 ? 0 : sum((row) => row.mixed) / sentences,
     };
   });

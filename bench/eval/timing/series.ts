@@ -4,8 +4,8 @@ import { inFlight } from "../in_flight.ts";
 import type { Sample } from "../samples.ts";
 import type { Turn } from "./turns.ts";
 
-/** Tokens of an answer: about as many as the right answers to three tasks have. */
-export const ANSWER_TOKENS = 24;
+/** Tokens of an answer to three tasks: about as many as the right ones have. */
+const ANSWER_TOKENS = 24;
 
 /** A server with so many adapters. */
 export interface TimedServer {
@@ -19,17 +19,18 @@ export interface TimedServer {
 }
 
 /**
- * Milliseconds an answer, and the sentences that were routed with the adapters in them. `salt` makes prompts that no earlier
+ * Milliseconds an answer, the tokens of all, and the sentences that were routed with the adapters in them. `salt` makes prompts that no earlier
  * series has sent, or the prefix cache would answer for it.
  */
 export async function timeSeries(
   server: TimedServer,
-  { turn: { method, concurrency }, samples, salt }: {
+  { turn: { method, prompts, concurrency }, samples, salt }: {
     turn: Turn;
     samples: readonly Sample[];
     salt: number;
   },
-): Promise<{ ms: number; sentences: number; mixed: number }> {
+): Promise<{ ms: number; answerTokens: number; sentences: number; mixed: number }> {
+  const forceTokens = prompts === "task" ? undefined : ANSWER_TOKENS;
   const requests = samples.map((sample, i) => ({
     fields: method.fields(sample, server),
     messages: [
@@ -40,16 +41,16 @@ export async function timeSeries(
   const answers: Answer[] = [];
   const start = performance.now();
   await inFlight(requests, concurrency, async (request, signal) => {
-    answers.push(await ask(server.client, { ...request, forceTokens: ANSWER_TOKENS, signal }));
+    answers.push(await ask(server.client, { ...request, forceTokens, signal }));
   });
   const ms = (performance.now() - start) / answers.length;
-  const other = answers.find(({ answerTokens }) => answerTokens !== ANSWER_TOKENS);
+  const counts = answers.map(({ answerTokens }) => answerTokens);
+  const other = counts.find((count) => count !== (forceTokens ?? count));
   if (other !== undefined) {
-    throw new Error(
-      `${method.name}: an answer has ${other.answerTokens} tokens, not ${ANSWER_TOKENS}`,
-    );
+    throw new Error(`${method.name}: an answer has ${other} tokens, not ${ANSWER_TOKENS}`);
   }
+  const answerTokens = counts.reduce((sum, count) => sum + count, 0);
   const sentences = answers.flatMap(({ sentences }) => sentences);
   const mixed = sentences.reduce((sum, { adapters }) => sum + adapters.length, 0);
-  return { ms, sentences: sentences.length, mixed };
+  return { ms, answerTokens, sentences: sentences.length, mixed };
 }

@@ -1,4 +1,5 @@
 import { TIMED_METHODS, type TimedMethod } from "./methods.ts";
+import type { PromptKind } from "./prompts.ts";
 
 /** A series of one round: which server, which method, how many answers at once and in all. */
 export interface Turn {
@@ -6,12 +7,18 @@ export interface Turn {
   /** Number of adapters. */
   count: number;
   method: TimedMethod;
+  prompts: PromptKind;
   concurrency: number;
   answers: number;
 }
 
 /** One answer after another, and several at once; and how many make a series. */
-const SERIES = [{ concurrency: 1, answers: 2 }, { concurrency: 8, answers: 8 }];
+const SERIES: readonly Pick<Turn, "prompts" | "concurrency" | "answers">[] = [
+  { prompts: "task", concurrency: 1, answers: 6 },
+  { prompts: "task", concurrency: 8, answers: 24 },
+  { prompts: "composite3", concurrency: 1, answers: 3 },
+  { prompts: "composite3", concurrency: 8, answers: 8 },
+];
 
 /**
  * All series in the order in which they run. Each round begins with another server and another method, so that none always
@@ -31,7 +38,8 @@ export function turnsOf(
     (_, round) =>
       SERIES.flatMap((series) =>
         rotated(counts, round).flatMap((count) =>
-          rotated(chosen, round).filter(({ least }) => count >= least)
+          rotated(chosen.filter(({ prompts }) => prompts.includes(series.prompts)), round)
+            .filter(({ least }) => count >= least)
             .map((method) => ({ round, count, method, ...series }))
         )
       ),

@@ -1,6 +1,7 @@
 import type { GeneratedToken, RoutingRequest } from "../../core/generation.ts";
 import type { RoutingOptions } from "../../core/routing.ts";
 import type { TokenTable } from "../../core/token_table.ts";
+import { type Pace, STEADY } from "../../scheduler/mod.ts";
 import { SentenceSplitter, TokenText } from "../../tokenizer/mod.ts";
 import type { SharedVocabulary } from "./vocabulary.ts";
 
@@ -12,6 +13,9 @@ export interface DueSentence {
   /** When it became due, in milliseconds. */
   since: number;
 }
+
+/** Before an answer shows how long its sentences are, they are taken to have so many tokens. */
+const PRIOR_TOKENS = 16;
 
 /** A class and its weight in the mixture that is in force. */
 export interface LabelledWeight {
@@ -33,6 +37,8 @@ export class AnswerRoute {
   #splitter = new SentenceSplitter();
   #index = 0;
   #isInside = true;
+  #drawn = 0;
+  #pauses = 0;
   /** The token that the latest route was chosen on, where it was taken back: the router has seen it. */
   #takenBack: number | null = null;
   /** The next sentence to begin has its mixture: it has begun before, with the token taken back. */
@@ -52,9 +58,11 @@ export class AnswerRoute {
     return this.#due;
   }
 
-  /** Tokens that may be drawn before the host looks at the text again. */
-  get mostTokens(): number {
-    return this.#isInside ? Infinity : 1;
+  /** Behind a token that may end a sentence the host looks at the text after each one. */
+  get pace(): Pace {
+    if (this.options.scope === "prompt") return STEADY;
+    const pauseChance = (this.#pauses + 1) / (this.#drawn + PRIOR_TOKENS);
+    return { most: this.#isInside ? Infinity : 1, pauseChance };
   }
 
   /** The mixture of what was due is chosen, or nobody is there to choose one. */
@@ -72,6 +80,7 @@ export class AnswerRoute {
   takeBack(token: number, rest: Uint32Array): void {
     this.#takenBack = token;
     this.#isForeseen = true;
+    this.#drawn--;
     this.#text = new TokenText(this.#table);
     this.#splitter = new SentenceSplitter();
     for (const token of rest) this.#push(token);
@@ -80,6 +89,7 @@ export class AnswerRoute {
   /** Takes the answer's next tokens, which have just been drawn; `start` is how many came before. */
   read(tokens: readonly GeneratedToken[], start: number, now: number): void {
     if (this.options.scope === "prompt") return;
+    const wasInside = this.#isInside;
     tokens.forEach(({ token }, i) => {
       const begun = this.#push(token) - (this.#isForeseen ? 1 : 0);
       if (begun < 0) return;
@@ -88,6 +98,8 @@ export class AnswerRoute {
       this.#index += begun;
       this.#due = { index: this.#index, start: start + i, since: now };
     });
+    this.#drawn += tokens.length;
+    if (wasInside && !this.#isInside) this.#pauses++;
   }
 
   /** Returns how many sentences were found to begin. */

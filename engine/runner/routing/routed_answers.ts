@@ -139,7 +139,7 @@ export class RoutedAnswers {
     const { route, sequence } = active;
     if (!route) return;
     route.read(tokens, sequence.numGenerated - tokens.length, this.#parts.ports.now());
-    this.#parts.scheduler.limitBurst(sequence, route.mostTokens);
+    this.#parts.scheduler.setPace(sequence, route.pace);
   }
 
   /** Takes back the token that made a sentence due, if it is to be drawn again; returns what stays. */
@@ -151,7 +151,7 @@ export class RoutedAnswers {
     // The row's counts of drawn tokens know the one taken back.
     active.rowAdmission = 0;
     route.takeBack(last.token, sequence.tokens.subarray(request.promptTokens.length));
-    this.#parts.scheduler.limitBurst(sequence, route.mostTokens);
+    this.#parts.scheduler.setPace(sequence, route.pace);
     return tokens.slice(0, -1);
   }
 

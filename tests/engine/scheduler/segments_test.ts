@@ -57,10 +57,23 @@ Deno.test("where every row draws one token only, the burst is one; one such row 
     return plan.burst;
   };
   assert.equal(burst(), 4);
-  scheduler.limitBurst(rows[0], 1);
+  scheduler.setPace(rows[0], { most: 1, pauseChance: 0 });
   assert.equal(burst(), 4);
-  for (const row of rows) scheduler.limitBurst(row, 1);
+  for (const row of rows) scheduler.setPace(row, { most: 1, pauseChance: 0 });
   assert.equal(burst(), 1);
-  for (const row of rows) scheduler.limitBurst(row, Infinity);
+  for (const row of rows) scheduler.setPace(row, { most: Infinity, pauseChance: 0 });
   assert.equal(burst(), 4);
+});
+
+Deno.test("the likelier rows pause, the shorter the burst", () => {
+  const scheduler = new Scheduler({ ...ROOMY, maxBurst: 4 });
+  const row = add(scheduler, "row", { prompt: 5 });
+  step(scheduler);
+  const bursts = [0.01, 0.1, 0.5].map((pauseChance) => {
+    scheduler.setPace(row, { most: Infinity, pauseChance });
+    const plan = scheduler.schedule()!;
+    scheduler.commit(plan, new Map([[plan.decodes[0], [5]]]));
+    return plan.burst;
+  });
+  assert.deepEqual(bursts, [4, 2, 1]);
 });

@@ -1,7 +1,13 @@
 import type { Results, TimingResult } from "../../../../bench/eval/results.ts";
 
-function series(adapters: number, method: string, ms: number[]): TimingResult {
+function series(
+  adapters: number,
+  method: string,
+  ms: number[],
+  prompts: TimingResult["prompts"] = "composite3",
+): TimingResult {
   return {
+    prompts,
     adapters,
     resident: adapters,
     concurrency: 1,
@@ -61,6 +67,7 @@ export function goodResults(): Results {
       methods: {
         joint: { sentences: [0.5], whole: [0.25] },
         "sentence-keep-carry": { sentences: [0.6, 0.7], whole: [0.5, 0.5], routed: [1, 1] },
+        "sentence-redraw-carry": { sentences: [0.68], whole: [0.5], routed: [1] },
         "sentence-redraw-recompute": { sentences: [0.7], whole: [0.5], routed: [1] },
         prompt: { sentences: [0.55, 0.55], whole: [0.25, 0.5], routed: [0.5, 0.5] },
       },
@@ -83,6 +90,8 @@ export function goodResults(): Results {
       series(100, "single", [100, 100, 100]),
       series(100, "auto-3", [110, 114, 190]),
       series(100, "auto", [105, 106, 104]),
+      series(100, "single", [50, 50, 50], "task"),
+      series(100, "auto", [54, 55, 56], "task"),
     ],
   };
 }

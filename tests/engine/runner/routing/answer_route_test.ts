@@ -42,10 +42,10 @@ Deno.test("numbers, titles and ends of texts make no sentence due", () => {
 Deno.test("behind a token that may end a sentence one token is drawn at a time", () => {
   const routing = { options: DEFAULT_ROUTING, text: new Uint32Array(0) };
   const route = new AnswerRoute(routing, VOCABULARY, 0);
-  assert.equal(route.mostTokens, Infinity);
+  assert.equal(route.pace.most, Infinity);
   const after = (word: string) => {
     route.read([{ token: WORDS.indexOf(word) }], 0, 0);
-    return route.mostTokens;
+    return route.pace.most;
   };
   assert.equal(after(" One"), Infinity);
   assert.equal(after("."), 1);
@@ -80,7 +80,7 @@ Deno.test("a sentence whose first token was taken back is routed once, on that t
   const rest = Uint32Array.of(one, dot);
   route.takeBack(two, rest);
   assert.deepEqual(route.routerText(rest, 256), [1, one, dot, two]);
-  assert.equal(route.mostTokens, 1, "the text is as before the token");
+  assert.equal(route.pace.most, 1, "the text is as before the token");
   route.settle();
   assert.deepEqual(route.routerText(rest, 256), [1, one, dot]);
   read(quote, 2);

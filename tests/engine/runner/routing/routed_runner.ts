@@ -112,7 +112,7 @@ export async function withRoutedRunner(
         test.submit({
           ...request,
           routing: {
-            options: { ...DEFAULT_ROUTING, hysteresis: 0, ...given },
+            options: { ...DEFAULT_ROUTING, firstToken: "keep", hysteresis: 0, ...given },
             text: request.promptTokens,
           },
         }),
