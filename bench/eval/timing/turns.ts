@@ -14,7 +14,7 @@ export interface Turn {
 
 /** One answer after another, and several at once; and how many make a series. */
 const SERIES: readonly Pick<Turn, "prompts" | "concurrency" | "answers">[] = [
-  { prompts: "task", concurrency: 1, answers: 6 },
+  { prompts: "task", concurrency: 1, answers: 12 },
   { prompts: "task", concurrency: 8, answers: 24 },
   { prompts: "composite3", concurrency: 1, answers: 3 },
   { prompts: "composite3", concurrency: 8, answers: 8 },
