@@ -1,13 +1,20 @@
 import type { Gpu } from "../gpu/mod.ts";
-import type { KernelSet, Matrix, MatrixShard } from "../kernels/mod.ts";
+import {
+  type KernelSet,
+  type Matrix,
+  matrixBytes,
+  type MatrixShard,
+  rowsWithin,
+  type WeightFormat,
+} from "../kernels/mod.ts";
 import {
   type LayerSources,
   type LinearSource,
   type ModelDirectory,
   planWeights,
   readBias,
-  readLinear,
 } from "../loader/mod.ts";
+import { writeShard } from "./matrix_upload.ts";
 
 /** A projection's weight and, where the model has one, its f32 bias. */
 export interface LinearWeights {
@@ -15,7 +22,7 @@ export interface LinearWeights {
   bias?: GPUBuffer;
 }
 
-/** One decoder layer on the GPU. Norms and biases are f32, matrices in the kernel set's dtype. */
+/** One decoder layer on the GPU. Norms and biases are f32, matrices all in one format. */
 export interface LayerWeights {
   inputNorm: GPUBuffer;
   qkv: LinearWeights;
@@ -41,17 +48,21 @@ const MAX_SHARD_ROWS = 4 * 65_535;
 const FLUSH_BYTES = 64 << 20;
 
 /**
- * Streams a model's weights to the GPU in bounded chunks.
+ * Streams a model's weights to the GPU in bounded chunks, matrices in `format`: the kernel set's
+ * dtype if not given.
  *
- * @throws {WeftError} `bad_model` when tensors are missing, misshapen or hold what f16 cannot.
+ * @throws {WeftError} `bad_model` when tensors are missing, misshapen or hold what the format cannot.
  */
 export async function uploadWeights(
   kernels: KernelSet,
   model: ModelDirectory,
-  options: { onProgress?: (bytes: number) => void } = {},
+  options: { format?: WeightFormat; onProgress?: (bytes: number) => void } = {},
 ): Promise<ModelWeights> {
   const plan = planWeights(model.config, model.tensors);
-  const upload = new Uploader(kernels, model, options.onProgress ?? (() => {}));
+  const upload = new Uploader(kernels.gpu, model, {
+    format: options.format ?? kernels.dtype,
+    onProgress: options.onProgress ?? (() => {}),
+  });
   const embedding = await upload.matrix(plan.embedding);
   const layers: LayerWeights[] = [];
   for (const sources of plan.layers) layers.push(await uploadLayer(upload, sources));
@@ -78,16 +89,20 @@ async function uploadLayer(upload: Uploader, sources: LayerSources): Promise<Lay
 
 class Uploader {
   readonly #gpu: Gpu;
-  readonly #kernels: KernelSet;
   readonly #model: ModelDirectory;
+  readonly #format: WeightFormat;
   readonly #onProgress: (bytes: number) => void;
   #unflushed = 0;
   #total = 0;
 
-  constructor(kernels: KernelSet, model: ModelDirectory, onProgress: (bytes: number) => void) {
-    this.#gpu = kernels.gpu;
-    this.#kernels = kernels;
+  constructor(
+    gpu: Gpu,
+    model: ModelDirectory,
+    { format, onProgress }: { format: WeightFormat; onProgress: (bytes: number) => void },
+  ) {
+    this.#gpu = gpu;
     this.#model = model;
+    this.#format = format;
     this.#onProgress = onProgress;
   }
 
@@ -101,24 +116,24 @@ class Uploader {
 
   async matrix(source: LinearSource): Promise<Matrix> {
     const { rows, cols } = source;
-    const rowBytes = cols * this.#kernels.weightBytes;
+    const format = this.#format;
     const { maxStorageBufferBindingSize, maxBufferSize } = this.#gpu.limits;
     const limit = Math.min(maxStorageBufferBindingSize, maxBufferSize);
-    const rowsPerShard = Math.min(rows, MAX_SHARD_ROWS, Math.floor(limit / rowBytes));
+    const rowsPerShard = Math.min(rows, MAX_SHARD_ROWS, rowsWithin(format, cols, limit));
     const shards: MatrixShard[] = [];
-    for (let first = 0; first < rows; first += rowsPerShard) {
-      const count = Math.min(rowsPerShard, rows - first);
-      const buffer = this.#gpu.buffers.storage(source.weight[0].name, count * rowBytes);
-      const chunks = readLinear(this.#model, source, {
-        target: this.#kernels.dtype,
-        rows: { begin: first, end: first + count },
-      });
-      for await (const { offsetElements, data } of chunks) {
-        await this.#write(buffer, offsetElements * this.#kernels.weightBytes, data);
-      }
-      shards.push({ buffer, firstRow: first, rows: count });
+    for (let firstRow = 0; firstRow < rows; firstRow += rowsPerShard) {
+      const count = Math.min(rowsPerShard, rows - firstRow);
+      const bytes = matrixBytes(format, { rows: count, cols });
+      const buffer = this.#gpu.buffers.storage(source.weight[0].name, bytes);
+      const shard = { buffer, firstRow, rows: count };
+      await writeShard(
+        format,
+        { model: this.#model, source, shard },
+        (buffer, offset, data) => this.#write(buffer, offset, data),
+      );
+      shards.push(shard);
     }
-    return { rows, cols, shards };
+    return { rows, cols, format, shards };
   }
 
   /** Vectors, one after another, as f32. */
