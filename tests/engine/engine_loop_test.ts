@@ -90,3 +90,30 @@ Deno.test("the statistics tell of waiting requests before anything comes of them
   loop.handle({ kind: "close" });
   await ended;
 });
+
+for (const [quantize, bits] of [["int8", 8.5], ["int4", 4.5]] as const) {
+  Deno.test(`a model loads in ${quantize}, says so, and answers`, async () => {
+    const sent: FromWorker[] = [];
+    const loop = await EngineLoop.open(
+      { modelDirectory: MODEL, quantize, maxBatch: 4 },
+      (message) => sent.push(message),
+    );
+    assert.equal(loop.info.quantize, quantize);
+    // Matrices of 124,928 values, all of whole groups and blocks, and 448 of norms in f32.
+    assert.equal(loop.info.weightBytes, 124_928 * bits / 8 + 448 * 4);
+    const progress = sent.filter((message) => message.kind === "progress");
+    assert.equal(progress.at(-1)!.totalBytes, loop.info.weightBytes);
+    assert.equal(progress.at(-1)!.loadedBytes, loop.info.weightBytes - 448 * 4);
+    const ended = loop.run();
+    loop.handle({ kind: "generate", request: { ...REQUEST, maxTokens: 8 } });
+    const events = () =>
+      sent.flatMap((message) => message.kind === "step" ? message.outcomes : []).flatMap((
+        outcome,
+      ) => "event" in outcome ? [outcome.event] : []);
+    await until(() => events().some(({ kind }) => kind === "finished"));
+    const tokens = events().flatMap((event) => event.kind === "tokens" ? event.tokens : []);
+    assert.equal(tokens.length, 8);
+    loop.handle({ kind: "close" });
+    await ended;
+  });
+}
