@@ -41,7 +41,7 @@ for (const format of FORMATS) {
   });
 
   Deno.test(`${format} keeps a group's largest value, of either sign, and zeros`, () => {
-    for (const largest of [0.5, -0.5, 3e-5, -60000]) {
+    for (const largest of [0.5, -0.5, 7e-5, -60000]) {
       const values = new Float32Array(64);
       values[5] = largest;
       values[6] = largest / 4;
@@ -51,6 +51,17 @@ for (const format of FORMATS) {
       assert.ok(back.every((value, i) => i === 5 || i === 6 || value === 0));
     }
     assert.deepEqual(roundTrip(format, new Float32Array(3 * 40), 40), new Float32Array(3 * 40));
+  });
+
+  Deno.test(`${format} scales are never so small that a GPU may take them for zero`, () => {
+    for (const largest of [3e-5, -1e-7, 1e-20]) {
+      const values = new Float32Array(32);
+      values[9] = largest;
+      const { scales } = quantiseRows(format, values, 32);
+      assert.deepEqual(Array.from(scales, Math.abs), [2 ** -14, 0, 0, 0]);
+      const back = roundTrip(format, values, 32);
+      assert.ok(Math.abs(back[9] - largest) <= HALF_STEP[format] * 2 ** -14, `${back[9]}`);
+    }
   });
 
   Deno.test(`a value that ${format} has no scale for makes its scale infinite`, () => {
