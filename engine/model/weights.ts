@@ -15,6 +15,7 @@ import {
   readBias,
 } from "../loader/mod.ts";
 import { writeShard } from "./matrix_upload.ts";
+import { type MatrixFormats, matrixFormats } from "./weight_formats.ts";
 
 /** A projection's weight and, where the model has one, its f32 bias. */
 export interface LinearWeights {
@@ -22,7 +23,7 @@ export interface LinearWeights {
   bias?: GPUBuffer;
 }
 
-/** One decoder layer on the GPU. Norms and biases are f32, matrices all in one format. */
+/** One decoder layer on the GPU. Norms and biases are f32, matrices as the formats say. */
 export interface LayerWeights {
   inputNorm: GPUBuffer;
   qkv: LinearWeights;
@@ -48,29 +49,29 @@ const MAX_SHARD_ROWS = 4 * 65_535;
 const FLUSH_BYTES = 64 << 20;
 
 /**
- * Streams a model's weights to the GPU in bounded chunks, matrices in `format`: the kernel set's
- * dtype if not given.
+ * Streams a model's weights to the GPU in bounded chunks, matrices as `formats` say: in the kernel
+ * set's dtype if not given.
  *
- * @throws {WeftError} `bad_model` when tensors are missing, misshapen or hold what the format cannot.
+ * @throws {WeftError} `bad_model` when tensors are missing, misshapen or hold what their format cannot.
  */
 export async function uploadWeights(
   kernels: KernelSet,
   model: ModelDirectory,
-  options: { format?: WeightFormat; onProgress?: (bytes: number) => void } = {},
+  options: { formats?: MatrixFormats; onProgress?: (bytes: number) => void } = {},
 ): Promise<ModelWeights> {
   const plan = planWeights(model.config, model.tensors);
   const upload = new Uploader(kernels.gpu, model, {
-    format: options.format ?? kernels.dtype,
+    formats: options.formats ?? matrixFormats(kernels.dtype, "none"),
     onProgress: options.onProgress ?? (() => {}),
   });
-  const embedding = await upload.matrix(plan.embedding);
+  const embedding = await upload.vocabulary(plan.embedding);
   const layers: LayerWeights[] = [];
   for (const sources of plan.layers) layers.push(await uploadLayer(upload, sources));
   return {
     embedding,
     layers,
     finalNorm: await upload.vector(plan.finalNorm.name),
-    head: plan.head ? await upload.matrix(plan.head) : embedding,
+    head: plan.head ? await upload.vocabulary(plan.head) : embedding,
   };
 }
 
@@ -90,7 +91,7 @@ async function uploadLayer(upload: Uploader, sources: LayerSources): Promise<Lay
 class Uploader {
   readonly #gpu: Gpu;
   readonly #model: ModelDirectory;
-  readonly #format: WeightFormat;
+  readonly #formats: MatrixFormats;
   readonly #onProgress: (bytes: number) => void;
   #unflushed = 0;
   #total = 0;
@@ -98,25 +99,29 @@ class Uploader {
   constructor(
     gpu: Gpu,
     model: ModelDirectory,
-    { format, onProgress }: { format: WeightFormat; onProgress: (bytes: number) => void },
+    { formats, onProgress }: { formats: MatrixFormats; onProgress: (bytes: number) => void },
   ) {
     this.#gpu = gpu;
     this.#model = model;
-    this.#format = format;
+    this.#formats = formats;
     this.#onProgress = onProgress;
   }
 
   async linear(source: LinearSource): Promise<LinearWeights> {
     const bias = await readBias(this.#model, source);
     return {
-      weight: await this.matrix(source),
+      weight: await this.#matrix(source, this.#formats.layers),
       bias: bias ? this.#gpu.buffers.from(`${source.bias[0].name}`, bias) : undefined,
     };
   }
 
-  async matrix(source: LinearSource): Promise<Matrix> {
+  /** The embedding or the head. */
+  vocabulary(source: LinearSource): Promise<Matrix> {
+    return this.#matrix(source, this.#formats.vocabulary);
+  }
+
+  async #matrix(source: LinearSource, format: WeightFormat): Promise<Matrix> {
     const { rows, cols } = source;
-    const format = this.#format;
     const { maxStorageBufferBindingSize, maxBufferSize } = this.#gpu.limits;
     const limit = Math.min(maxStorageBufferBindingSize, maxBufferSize);
     const rowsPerShard = Math.min(rows, MAX_SHARD_ROWS, rowsWithin(format, cols, limit));

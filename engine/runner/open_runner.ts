@@ -5,7 +5,7 @@ import { type Gpu, openGpu, Recorder } from "../gpu/mod.ts";
 import { type Dtype, KernelSet, RECORD_BYTES } from "../kernels/mod.ts";
 import { type ModelDirectory, openModelDirectory, planWeights } from "../loader/mod.ts";
 import { LoraPool } from "../lora/mod.ts";
-import { Decoder, uploadWeights, weightBytesOf } from "../model/mod.ts";
+import { Decoder, matrixFormats, uploadWeights, weightBytesOf } from "../model/mod.ts";
 import { BLOCK_SIZE, Scheduler } from "../scheduler/mod.ts";
 import { defaultKvBytes, defaultPrefillTokens, usableMemory } from "./memory.ts";
 import type { AdapterPool, RunnerPorts } from "./ports.ts";
@@ -83,8 +83,8 @@ async function assemble(
   const dtype = options.dtype === "auto" ? (gpu.hasF16 ? "f16" : "f32") : options.dtype;
   const kernels = new KernelSet(gpu, dtype);
   const quantize = options.quantize ?? "none";
-  const format = quantize === "none" ? dtype : quantize;
-  const weightBytes = weightBytesOf(planWeights(config, model.tensors), format);
+  const formats = matrixFormats(dtype, quantize);
+  const weightBytes = weightBytesOf(planWeights(config, model.tensors), formats);
   const sizing = await fitToDevice(gpu, options.sizing, {
     config,
     elementBytes: kernels.weightBytes,
@@ -92,7 +92,7 @@ async function assemble(
     maxBindingBytes: Math.min(gpu.limits.maxStorageBufferBindingSize, gpu.limits.maxBufferSize),
   });
   const weights = await uploadWeights(kernels, model, {
-    format,
+    formats,
     onProgress: (loadedBytes) => options.onProgress?.({ loadedBytes, totalBytes: weightBytes }),
   });
   const { maxBatch, maxModelLen, numBlocks, maxBurst, maxPrefillTokens } = sizing;

@@ -11,6 +11,8 @@ import { randoms } from "./harness.ts";
 const FORMATS = ["int8", "int4"] as const;
 /** The most a value may move, as a share of its group's largest magnitude. */
 const HALF_STEP = { int8: 0.5 / 127, int4: 1 / 8 };
+/** Of normally distributed values: root mean squares of error over value, as measured. */
+const RMS_ERROR = { int8: 0.0055, int4: 0.086 };
 /** f16 scales are off by a 2048th at most. */
 const SCALE_ERROR = 1 / 2048;
 
@@ -38,6 +40,18 @@ for (const format of FORMATS) {
         }
       }
     }
+  });
+
+  Deno.test(`${format} moves normally distributed values by ${RMS_ERROR[format]} of their size`, () => {
+    const uniform = randoms(2 * 64 * 1024, 1, 0.5).map((value) => value + 0.5);
+    const values = Float32Array.from({ length: 64 * 1024 }, (_, i) => {
+      const radius = Math.sqrt(-2 * Math.log(1 - uniform[2 * i] * 0.999999));
+      return 0.02 * radius * Math.cos(2 * Math.PI * uniform[2 * i + 1]);
+    });
+    const back = roundTrip(format, values, 256);
+    const squares = (of: Float32Array) => of.reduce((sum, value) => sum + value * value, 0);
+    const error = Math.sqrt(squares(values.map((v, i) => v - back[i])) / squares(values));
+    assert.ok(Math.abs(error / RMS_ERROR[format] - 1) < 0.05, `${error}`);
   });
 
   Deno.test(`${format} keeps a group's largest value, of either sign, and zeros`, () => {

@@ -21,7 +21,7 @@ export class ReferenceModel {
   /** `stored` gives what is kept of a matrix's values, for formats that lose some. */
   static async load(
     model: ModelDirectory,
-    stored: (values: Float32Array, cols: number) => Float32Array = (values) => values,
+    stored: (values: Float32Array, linear: LinearSource) => Float32Array = (values) => values,
   ): Promise<ReferenceModel> {
     return new ReferenceModel(model.config, await loadWeights(model, stored));
   }
@@ -126,7 +126,7 @@ type LayerWeights = Weights["layers"][number];
 
 async function loadWeights(
   model: ModelDirectory,
-  stored: (values: Float32Array, cols: number) => Float32Array,
+  stored: (values: Float32Array, linear: LinearSource) => Float32Array,
 ) {
   const plan = planWeights(model.config, model.tensors);
   const matrix = async (linear: LinearSource): Promise<Matrix> => {
@@ -135,7 +135,7 @@ async function loadWeights(
     for await (const { offsetElements, data } of readLinear(model, linear, { target: "f32" })) {
       weight.set(data, offsetElements);
     }
-    return { rows, cols, weight: stored(weight, cols), bias: await readBias(model, linear) };
+    return { rows, cols, weight: stored(weight, linear), bias: await readBias(model, linear) };
   };
   const norm = (source: TensorSource) => model.read(source.name);
   const embedding = await matrix(plan.embedding);

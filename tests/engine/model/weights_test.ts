@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type Gpu, openGpu, Readback, Recorder } from "../../../engine/gpu/mod.ts";
 import { KernelSet, type Matrix, quantisedLayout } from "../../../engine/kernels/mod.ts";
 import { openModelDirectory, planWeights } from "../../../engine/loader/mod.ts";
-import { uploadWeights, weightBytesOf } from "../../../engine/model/mod.ts";
+import { matrixFormats, uploadWeights, weightBytesOf } from "../../../engine/model/mod.ts";
 
 const LLAMA = new URL("../../fixtures/models/llama", import.meta.url).pathname;
 
@@ -74,10 +74,11 @@ for (const format of ["int8", "int4"] as const) {
   Deno.test(`${format} matrices are cut between blocks of rows, with the same contents`, async () => {
     const gpu = await openGpu();
     using model = await openModelDirectory(LLAMA);
-    const whole = await uploadWeights(new KernelSet(gpu, "f32"), model, { format });
+    const formats = { vocabulary: format, layers: format };
+    const whole = await uploadWeights(new KernelSet(gpu, "f32"), model, { formats });
     const limit = 1200;
     const small = withBindings(gpu, limit);
-    const cut = await uploadWeights(new KernelSet(small, "f32"), model, { format });
+    const cut = await uploadWeights(new KernelSet(small, "f32"), model, { formats });
     for (const  of of[0, 1, 2]) {
       const [one, many] = [whole, cut].map(({ layers, embedding, head }) =>
         [embedding, head, layers[1].down.weight][of]
@@ -94,21 +95,23 @@ for (const format of ["int8", "int4"] as const) {
 
 Deno.test("weights take the bytes that were foretold, in every format", async () => {
   for (const name of ["llama", "llama-tied", "qwen2", "qwen3"]) {
-    for (const format of ["f32", "f16", "int8", "int4"] as const) {
-      const gpu = await openGpu();
-      using model = await openModelDirectory(LLAMA.replace(/llama$/, name));
-      const dtype = format === "f16" ? "f16" : "f32";
+    const gpu = await openGpu();
+    using model = await openModelDirectory(LLAMA.replace(/llama$/, name));
+    for (const dtype of ["f32", "f16"] as const) {
       if (dtype === "f16" && !gpu.hasF16) continue;
       const kernels = new KernelSet(gpu, dtype);
-      const before = gpu.buffers.bytes;
-      await uploadWeights(kernels, model, { format });
-      const foretold = weightBytesOf(planWeights(model.config, model.tensors), format);
-      // Buffers are whole words of 16 bytes.
-      const slack = gpu.buffers.bytes - before - foretold;
-      assert.ok(slack >= 0 && slack < 16 * model.tensors.size, `${name} ${format}: ${slack}`);
-      gpu.buffers.destroy();
-      gpu.device.destroy();
+      for (const quantize of ["none", "int8", "int4"] as const) {
+        const formats = matrixFormats(dtype, quantize);
+        const before = gpu.buffers.bytes;
+        await uploadWeights(kernels, model, { formats });
+        const foretold = weightBytesOf(planWeights(model.config, model.tensors), formats);
+        // Buffers are whole words of 16 bytes.
+        const slack = gpu.buffers.bytes - before - foretold;
+        assert.ok(slack >= 0 && slack < 16 * model.tensors.size, `${name} ${quantize}: ${slack}`);
+      }
     }
+    gpu.buffers.destroy();
+    gpu.device.destroy();
   }
 });
 
@@ -116,8 +119,8 @@ Deno.test("columns that make no whole tiles are refused by name and size", async
   using model = await openModelDirectory(LLAMA);
   const plan = planWeights(model.config, model.tensors);
   const odd = { ...plan, head: { ...plan.head!, cols: 68 } };
-  weightBytesOf(odd, "int8");
-  assert.throws(() => weightBytesOf(odd, "int4"), {
+  weightBytesOf(odd, { vocabulary: "int8", layers: "int4" });
+  assert.throws(() => weightBytesOf(odd, { vocabulary: "int4", layers: "int4" }), {
     code: "bad_model",
     message: /Cannot hold lm_head.weight as int4: its rows have 68 columns, no multiple of 8/,
   });
@@ -133,9 +136,10 @@ Deno.test("a value beyond the scales is refused by name", async () => {
       yield chunk;
     }
   };
-  await assert.rejects(uploadWeights(new KernelSet(gpu, "f32"), model, { format: "int4" }), {
+  const formats = matrixFormats("f32", "int8");
+  await assert.rejects(uploadWeights(new KernelSet(gpu, "f32"), model, { formats }), {
     code: "bad_model",
-    message: /Cannot load lm_head.weight: it holds ±70000, too large for int4.*--quantize none/,
+    message: /Cannot load lm_head.weight: it holds ±70000, too large for int8.*--quantize none/,
   });
   gpu.buffers.destroy();
   gpu.device.destroy();
