@@ -11,8 +11,8 @@ export interface MatrixFormats {
 }
 
 /**
- * int4 keeps embedding and head in int8: they are a small part of a model, and their errors go
- * straight into the logits (docs/ARCHITECTURE.md has the numbers).
+ * int4 keeps embedding and head in int8: they are few of a model's weights, and their errors go
+ * straight into the logits.
  */
 export function matrixFormats(dtype: Dtype, quantize: Quantize): MatrixFormats {
   switch (quantize) {

@@ -12,7 +12,7 @@ const FORMATS = ["int8", "int4"] as const;
 /** The most a value may move, as a share of its group's largest magnitude. */
 const HALF_STEP = { int8: 0.5 / 127, int4: 1 / 8 };
 /** Of normally distributed values: root mean squares of error over value, as measured. */
-const RMS_ERROR = { int8: 0.0055, int4: 0.086 };
+const RMS_ERROR = { int8: 0.00535, int4: 0.086 };
 /** f16 scales are off by a 2048th at most. */
 const SCALE_ERROR = 1 / 2048;
 
