@@ -35,7 +35,10 @@ export interface ModelWeights {
   head: Matrix;
 }
 
-/** A projection dispatches a workgroup for every 4 rows or more, and a dispatch has at most 65,535. */
+/**
+ * A projection dispatches a workgroup for every 4 rows or more, and a dispatch has at most 65,535. The
+ * few-token kernel takes rows by fours, so shards begin at multiples of 4.
+ */
 const MAX_SHARD_ROWS = 4 * 65_535;
 /** Uploaded bytes after which the host waits for the GPU, so that staging memory is given back. */
 const FLUSH_BYTES = 64 << 20;
@@ -104,7 +107,7 @@ class Uploader {
     const rowBytes = cols * this.#kernels.weightBytes;
     const { maxStorageBufferBindingSize, maxBufferSize } = this.#gpu.limits;
     const limit = Math.min(maxStorageBufferBindingSize, maxBufferSize);
-    const rowsPerShard = Math.min(rows, MAX_SHARD_ROWS, Math.floor(limit / rowBytes));
+    const rowsPerShard = Math.min(rows, MAX_SHARD_ROWS, 4 * Math.floor(limit / rowBytes / 4));
     const shards: MatrixShard[] = [];
     for (let first = 0; first < rows; first += rowsPerShard) {
       const count = Math.min(rowsPerShard, rows - first);
