@@ -102,7 +102,7 @@ export class FewTokenLinear {
     let bound = this.#bound.get(key);
     if (!bound) {
       const { x, y, weight, bias, nextNorm, adapters } = this.#buffers;
-      const { lanes, empty } = this.#kernels;
+      const { lanes, empty, gpu } = this.#kernels;
       const size = MATVEC_SIZE * this.#split;
       const kernel = this.#kernels.get(`matvec ${columns}`, matvec, {
         ...this.#constants,
@@ -111,6 +111,7 @@ export class FewTokenLinear {
         SPLIT: this.#split,
         LANE_GROUPS: this.#split > 1 ? size / lanes : 1,
         ADAPTED: adapted ? 1 : 0,
+        SERIAL: adapted && gpu.info.isFallback ? 1 : 0,
       });
       bound = weight.shards.map(({ buffer }) =>
         kernel.bind({

@@ -13,8 +13,8 @@ struct Params {
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
 @group(0) @binding(5) var<storage, read> next_norm: array<f32>;
-@group(0) @binding(6) var<storage, read> rank_list: array<u32>;
-@group(0) @binding(7) var<storage, read> b: array<W4>;
+@group(0) @binding(6) var<storage, read> rank_list: array<vec2<u32>>;
+@group(0) @binding(7) var<storage, read> b: array<vec2<W>>;
 
 override COLUMNS: u32 = 1u;
 override ACCUMULATE: bool = false;
@@ -29,6 +29,8 @@ override GATED: bool = false;
 override NEXT: bool = false;
 // Adapters take part: y gets sum over j of h[t][j] * B[j] too, from the lists of lora_shrink.
 override ADAPTED: bool = false;
+// Tokens' ranks one token after another, as a CPU likes it; else all tokens' loads are under way together.
+override SERIAL: bool = false;
 
 // Sums of lane groups that share rows: [column][lane group].
 override LANE_GROUPS: u32 = 1u;
@@ -54,36 +56,54 @@ fn row_at(row: u32, i: u32) -> u32 {
   return min(row + i, params.rows - 1u);
 }
 
-// What rank j of a token's adapters adds to 4 outputs from `out` on, if there is such a rank.
-fn add_rank(sum: vec4<f32>, token: u32, member: u32, out: u32, j: u32) -> vec4<f32> {
-  let list = (token * params.members + member) * params.list_length;
-  let at = list + 4u + j / 4u * 8u + j % 4u;
-  if (j >= rank_list[list]) { return sum; }
-  return sum + bitcast<f32>(rank_list[at]) * vec4<f32>(b[rank_list[at + 4u] + out / 4u]);
+fn list_of(token: u32, member: u32) -> u32 {
+  return (token * params.members + member) * params.list_length;
 }
 
-fn adapt(sum: vec4<f32>, at_token: u32, row: u32, j: u32) -> vec4<f32> {
+// h of rank j of a token's adapters (0 beyond the last), and where its row of B starts.
+struct Rank { h: f32, at: u32 }
+fn rank_of(token: u32, member: u32, j: u32) -> Rank {
+  let entry = rank_list[list_of(token, member) + 4u + j];
+  return Rank(bitcast<f32>(entry.x), entry.y);
+}
+
+fn rank_count(at_token: u32, place: Place) -> u32 {
   let token = min(at_token, params.tokens - 1u);
-  if (GATED) {
-    let pair = row / 2u;
-    let gate = add_rank(vec4(sum.xy, sum.xy), token, 0u, pair, j);
-    let up = add_rank(vec4(sum.zw, sum.zw), token, 1u, pair, j);
-    return select(vec4(gate.xy, up.xy), vec4(gate.zw, up.zw), (pair & 2u) != 0u);
-  }
-  let out = params.first + row;
-  if (out >= params.member_2) { return add_rank(sum, token, 2u, out - params.member_2, j); }
-  if (out >= params.member_1) { return add_rank(sum, token, 1u, out - params.member_1, j); }
-  return add_rank(sum, token, 0u, out, j);
+  let count = rank_list[list_of(token, place.member)].x;
+  if (GATED) { return max(count, rank_list[list_of(token, 1u)].x); }
+  return count;
 }
 
-// A lane's share of a token's sum of squares.
-fn squares(token: u32, local: u32) -> f32 {
-  let length = (params.width4 + 3u) / 4u;
-  let start = params.squares_at + min(token, params.tokens - 1u) * length;
-  var sum = 0.0;
-  for (var i = local % LANES; i < length; i += LANES) { sum += dot(x[start + i], vec4(1.0)); }
-  return sum;
+fn b_pair(at: u32) -> vec2<f32> { return vec2<f32>(b[at]); }
+
+// What rank j adds to a lane's share of a token's 4 sums.
+fn rank_share(at_token: u32, place: Place, j: u32) -> vec4<f32> {
+  let token = min(at_token, params.tokens - 1u);
+  let rank = rank_of(token, place.member, j);
+  if (GATED) {
+    let up = rank_of(token, 1u, j);
+    return vec4(rank.h * b_pair(rank.at + place.pair), up.h * b_pair(up.at + place.pair));
+  }
+  let at = rank.at + place.pair;
+  return rank.h * vec4(b_pair(at), b_pair(at + 1u));
 }
+
+// Which projection of the group a lane's rows belong to, and which pair of its outputs comes first.
+struct Place { member: u32, pair: u32 }
+fn place_of(row: u32) -> Place {
+  if (GATED) { return Place(0u, row / 4u); }
+  let out = params.first + row;
+  if (out >= params.member_2) { return Place(2u, (out - params.member_2) / 2u); }
+  if (out >= params.member_1) { return Place(1u, (out - params.member_1) / 2u); }
+  return Place(0u, out / 2u);
+}
+
+// Where a token's sums of squares start, in vec4s.
+fn squares_of(token: u32) -> u32 {
+  return params.squares_at + min(token, params.tokens - 1u) * ((params.width4 + 3u) / 4u);
+}
+
+fn sum_at(at: u32) -> f32 { return dot(x[at], vec4(1.0)); }
 
 fn norm_scale(squares: vec4<f32>) -> vec4<f32> {
   return inverseSqrt(squares / f32(params.width4 * 4u) + params.eps);
@@ -227,39 +247,66 @@ fn main(
     }
   }
   if (ADAPTED) {
-    for (var j = lane; j < params.ranks; j += width) {
-      a0 = adapt(a0, token, row, j);
-      if (COLUMNS > 1u) { a1 = adapt(a1, token + 1u, row, j); }
-      if (COLUMNS > 2u) {
-        a2 = adapt(a2, token + 2u, row, j);
-        a3 = adapt(a3, token + 3u, row, j);
+    let place = place_of(row);
+    if (SERIAL) {
+      for (var c = 0u; c < COLUMNS; c++) {
+        let count = rank_count(token + c, place);
+        var share = vec4<f32>();
+        for (var j = lane; j < count; j += width) { share += rank_share(token + c, place, j); }
+        a0 = select(a0, a0 + share, c == 0u);
+        if (COLUMNS > 1u) { a1 = select(a1, a1 + share, c == 1u); }
+        if (COLUMNS > 2u) {
+          a2 = select(a2, a2 + share, c == 2u);
+          a3 = select(a3, a3 + share, c == 3u);
+        }
+        if (COLUMNS > 4u) {
+          a4 = select(a4, a4 + share, c == 4u);
+          a5 = select(a5, a5 + share, c == 5u);
+          a6 = select(a6, a6 + share, c == 6u);
+          a7 = select(a7, a7 + share, c == 7u);
+        }
       }
-      if (COLUMNS > 4u) {
-        a4 = adapt(a4, token + 4u, row, j);
-        a5 = adapt(a5, token + 5u, row, j);
-        a6 = adapt(a6, token + 6u, row, j);
-        a7 = adapt(a7, token + 7u, row, j);
+    } else {
+      for (var j = lane; j < params.ranks; j += width) {
+        a0 += rank_share(token, place, j);
+        if (COLUMNS > 1u) { a1 += rank_share(token + 1u, place, j); }
+        if (COLUMNS > 2u) {
+          a2 += rank_share(token + 2u, place, j);
+          a3 += rank_share(token + 3u, place, j);
+        }
+        if (COLUMNS > 4u) {
+          a4 += rank_share(token + 4u, place, j);
+          a5 += rank_share(token + 5u, place, j);
+          a6 += rank_share(token + 6u, place, j);
+          a7 += rank_share(token + 7u, place, j);
+        }
       }
     }
   }
   var scale_0 = vec4(1.0);
   var scale_4 = vec4(1.0);
   if (NORMED) {
-    var sums = vec4<f32>();
-    sums.x = squares(token, local);
-    if (COLUMNS > 1u) { sums.y = squares(token + 1u, local); }
-    if (COLUMNS > 2u) {
-      sums.z = squares(token + 2u, local);
-      sums.w = squares(token + 3u, local);
+    let s0 = squares_of(token);
+    let s1 = squares_of(token + 1u);
+    let s2 = squares_of(token + 2u);
+    let s3 = squares_of(token + 3u);
+    let s4 = squares_of(token + 4u);
+    let s5 = squares_of(token + 5u);
+    let s6 = squares_of(token + 6u);
+    let s7 = squares_of(token + 7u);
+    var sums_0 = vec4<f32>();
+    var sums_4 = vec4<f32>();
+    for (var k = local % LANES; k < (width4 + 3u) / 4u; k += LANES) {
+      sums_0.x += sum_at(s0 + k);
+      if (COLUMNS > 1u) { sums_0.y += sum_at(s1 + k); }
+      if (COLUMNS > 2u) {
+        sums_0.z += sum_at(s2 + k);
+        sums_0.w += sum_at(s3 + k);
+      }
+      if (COLUMNS > 4u) { sums_4 += vec4(sum_at(s4 + k), sum_at(s5 + k), sum_at(s6 + k), sum_at(s7 + k)); }
     }
-    scale_0 = norm_scale(sum4_lanes(sums, local));
-    if (COLUMNS > 4u) {
-      sums.x = squares(token + 4u, local);
-      sums.y = squares(token + 5u, local);
-      sums.z = squares(token + 6u, local);
-      sums.w = squares(token + 7u, local);
-      scale_4 = norm_scale(sum4_lanes(sums, local));
-    }
+    scale_0 = norm_scale(sum4_lanes(sums_0, local));
+    if (COLUMNS > 4u) { scale_4 = norm_scale(sum4_lanes(sums_4, local)); }
   }
   a0 = sum4_lanes(a0, local);
   if (COLUMNS > 1u) { a1 = sum4_lanes(a1, local); }

@@ -51,7 +51,7 @@ export class GroupAdapters {
     this.#uniforms = options.uniforms;
     const room = (tokens: number, length: number) => 4 * tokens * MAX_MEMBERS * length;
     this.#h = buffers.storage("adapter ranks", room(maxTokens, layout.hStride));
-    this.#ranks = buffers.storage("adapter rank lists", room(maxBatch, rankListLength(layout)));
+    this.#ranks = buffers.storage("adapter rank lists", room(maxBatch, 2 * rankListLength(layout)));
   }
 
   /** Adds to y, f32 `[tokens, rows]`, what the adapters make of x, f32 `[tokens, cols]`. */
@@ -63,7 +63,11 @@ export class GroupAdapters {
     const tables = { rows, mix: this.#mix, slots: this.#buffers.slots, h: this.#h };
     const uniforms = this.#uniforms;
     const shrink = new LoraShrink(this.#kernels, group, { ...tables, x, a }, { uniforms });
-    const expand = new LoraExpand(this.#kernels, group, { ...tables, y, b }, uniforms);
+    const expand = new LoraExpand(this.#kernels, group, {
+      ...tables,
+      y,
+      b,
+    }, uniforms);
     return {
       record(recorder, { tokens, rankTotal }) {
         const step = { tokens, maxTotalRank: rankTotal };

@@ -50,16 +50,16 @@ export interface LoraStep {
 /** What LoraShrink leaves for a FewTokenLinear to finish. */
 export interface RankList {
   group: LoraGroup;
-  /** u32 `[tokens, members, length]`: how many ranks, then of each 4 ranks h and their places in b. */
+  /** `[tokens, members, length]` pairs: (u32 ranks, …) takes four, then (f32 h, u32 place in b). */
   ranks: GPUBuffer;
   length: number;
   /** The layer's pool of B rows in the weight type, each rank's row `[outSize]`. */
   b: GPUBuffer;
 }
 
-/** Elements that the list of a token's ranks takes per member. */
+/** Pairs that the list of a token's ranks takes per member. */
 export function rankListLength({ hStride }: Pick<LoraGroup, "hStride">): number {
-  return 4 + 2 * hStride;
+  return 4 + hStride;
 }
 
 /** A value per member, for parameters `name_0` to `name_2`. */

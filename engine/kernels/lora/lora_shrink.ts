@@ -22,8 +22,7 @@ export class LoraShrink {
 
   /**
    * `x` is f32 `[tokens, inSize]`, `a` the layer's pool of A rows `[rank rows, inSize]` in the weight
-   * type. `h` is f32 `[tokens, members, hStride]` for LoraExpand, or a RankList's `ranks`, of
-   * `rankListLength` each, with `listed`.
+   * type. `h` is f32 `[tokens, members, hStride]` for LoraExpand, or with `listed` a RankList's `ranks`.
    */
   constructor(
     kernels: KernelSet,
@@ -42,10 +41,10 @@ export class LoraShrink {
       modules: group.modules,
       first_module: group.module,
       in4: group.inSize / 4,
-      h4: (listed ? rankListLength(group) : group.hStride) / 4,
+      h4: (listed ? 2 * rankListLength(group) : group.hStride) / 4,
       ...perMember("a_row", group, ({ aRow }) => aRow),
-      ...perMember("b_start", group, ({ bStart }) => bStart / 4),
-      ...perMember("out4", group, ({ outSize }) => outSize / 4),
+      ...perMember("b_start", group, ({ bStart }) => bStart / 2),
+      ...perMember("out2", group, ({ outSize }) => outSize / 2),
     };
   }
 
