@@ -43,7 +43,10 @@ export interface ModelWeights {
   head: Matrix;
 }
 
-/** A projection dispatches a workgroup for every 4 rows or more, and a dispatch has at most 65,535. */
+/**
+ * A projection dispatches a workgroup for every 4 rows or more, and a dispatch has at most 65,535. The
+ * few-token kernel takes rows by fours, so shards begin at multiples of 4.
+ */
 const MAX_SHARD_ROWS = 4 * 65_535;
 /** Uploaded bytes after which the host waits for the GPU, so that staging memory is given back. */
 const FLUSH_BYTES = 64 << 20;
