@@ -7,10 +7,16 @@ export class Recorder {
   readonly #device: GPUDevice;
   #encoder: GPUCommandEncoder | null = null;
   #pass: GPUComputePassEncoder | null = null;
+  #dispatches = 0;
 
   constructor(gpu: Gpu, options: { maxDispatches?: number } = {}) {
     this.#device = gpu.device;
     this.uniforms = new UniformArena(gpu, options.maxDispatches ?? 16384);
+  }
+
+  /** How many dispatches were recorded since the beginning. */
+  get dispatches(): number {
+    return this.#dispatches;
   }
 
   run(
@@ -26,6 +32,7 @@ export class Recorder {
     this.#pass.setPipeline(pipeline);
     this.#pass.setBindGroup(0, group, offset < 0 ? [] : [offset]);
     this.#pass.dispatchWorkgroups(x, y, z);
+    this.#dispatches++;
   }
 
   /** Records a copy of the first `bytes` of `source` to `offset`, after everything recorded so far. */

@@ -1,19 +1,11 @@
 import type { BoundKernel, Recorder } from "../gpu/mod.ts";
+import { FewTokenLinear } from "./few_token_linear.ts";
 import matmul from "./matmul.wgsl" with { type: "text" };
 import type { Matrix } from "./matrix.ts";
-import matvec from "./matvec.wgsl" with { type: "text" };
 import type { KernelSet } from "./variants.ts";
 
-const ROWS_PER_LANE_GROUP = 4;
-const MATVEC_SIZE = 64;
-/** A few-token product of fewer rows leaves a GPU idle unless more lanes share a row. */
-const FEW_ROWS = 8192;
-const MAX_SPLIT = 4;
-/** Rounds of loads that a lane should have left after a split. */
-const MIN_ROUNDS = 4;
 const MATMUL_ROWS = 16 * 4;
 const MATMUL_TOKENS = 4 * 4;
-const MAX_COLUMNS = 8;
 
 /** Buffers of a projection: `x` f32 `[tokens, cols]`, `y` f32 `[tokens, rows]`. */
 export interface LinearBuffers {
@@ -34,10 +26,10 @@ export class Linear {
   readonly #buffers: LinearBuffers;
   readonly #uniforms: GPUBuffer;
   readonly #constants: Record<string, number>;
-  /** Lane groups that share a row in the few-token kernel: by shape alone, never by the batch. */
-  readonly #split: number;
-  readonly #bound = new Map<string, BoundKernel[]>();
+  readonly #few: FewTokenLinear;
+  #many: BoundKernel[] | null = null;
 
+  /** `split`: see FewTokenLinear. */
   constructor(
     kernels: KernelSet,
     buffers: LinearBuffers,
@@ -46,7 +38,7 @@ export class Linear {
     this.#kernels = kernels;
     this.#buffers = buffers;
     this.#uniforms = options.uniforms;
-    this.#split = options.split ?? splitFor(buffers.weight, kernels);
+    this.#few = new FewTokenLinear(kernels, buffers, options);
     this.#constants = {
       ACCUMULATE: options.accumulate ? 1 : 0,
       HAS_BIAS: buffers.bias ? 1 : 0,
@@ -56,28 +48,11 @@ export class Linear {
   record(recorder: Recorder, tokens: number, kind: "prefill" | "decode"): void {
     if (tokens === 0) return;
     if (kind === "prefill") this.#recordMany(recorder, tokens);
-    else this.#recordFew(recorder, tokens);
-  }
-
-  #recordFew(recorder: Recorder, tokens: number): void {
-    const columns = tokens > 4 ? MAX_COLUMNS : tokens > 2 ? 4 : tokens;
-    const perGroup = ROWS_PER_LANE_GROUP * MATVEC_SIZE / this.#kernels.lanes;
-    const split = this.#split;
-    const size = MATVEC_SIZE * split;
-    const constants = {
-      COLUMNS: columns,
-      SIZE: size,
-      SPLIT: split,
-      LANE_GROUPS: split > 1 ? size / this.#kernels.lanes : 1,
-    };
-    this.#bind(`matvec ${columns}`, matvec, constants).forEach((kernel, i) => {
-      const grid = [Math.ceil(this.#shardRows(i) / perGroup), Math.ceil(tokens / columns)] as const;
-      kernel.dispatch(recorder, this.#params(i, tokens), grid);
-    });
+    else this.#few.record(recorder, { tokens });
   }
 
   #recordMany(recorder: Recorder, tokens: number): void {
-    this.#bind("matmul", matmul, {}).forEach((kernel, i) => {
+    this.#bind().forEach((kernel, i) => {
       const grid = [
         Math.ceil(this.#shardRows(i) / MATMUL_ROWS),
         Math.ceil(tokens / MATMUL_TOKENS),
@@ -97,26 +72,16 @@ export class Linear {
   }
 
   /** One bound kernel per shard, made on first use. */
-  #bind(name: string, wgsl: string, constants: Record<string, number>): BoundKernel[] {
-    let bound = this.#bound.get(name);
-    if (!bound) {
+  #bind(): BoundKernel[] {
+    if (!this.#many) {
       const { x, y, bias, weight } = this.#buffers;
-      const kernel = this.#kernels.get(name, wgsl, { ...constants, ...this.#constants });
-      bound = weight.shards.map(({ buffer }) =>
+      const kernel = this.#kernels.get("matmul", matmul, this.#constants, weight.format);
+      this.#many = weight.shards.map(({ buffer }) =>
         kernel.bind({ x, y, weight: buffer, bias: bias ?? this.#kernels.empty }, this.#uniforms)
       );
-      this.#bound.set(name, bound);
     }
-    return bound;
+    return this.#many;
   }
-}
-
-/** One on a CPU, which has no lanes to spare. */
-function splitFor({ rows, cols }: Matrix, { gpu, lanes }: KernelSet): number {
-  if (gpu.info.isFallback || rows > FEW_ROWS) return 1;
-  let split = 1;
-  while (split < MAX_SPLIT && cols / 4 >= 2 * split * lanes * MIN_ROUNDS) split *= 2;
-  return split;
 }
 
 /** `y[t] = W x[t] + bias` on the host, for tests. */

@@ -7,10 +7,11 @@ import {
 } from "../core/adapter_weights.ts";
 import type { Mixture } from "../core/generation.ts";
 import type { ModelConfig } from "../core/model_config.ts";
-import type { Recorder } from "../gpu/mod.ts";
-import { type KernelSet, LoraExpand, LoraShrink, type LoraStep, NO_SLOT } from "../kernels/mod.ts";
+import type { KernelSet } from "../kernels/mod.ts";
+import { NO_SLOT } from "../kernels/mod.ts";
 import { checkHeader, checkModule } from "./adapter_checks.ts";
-import { PoolLayout, type ProjectionGroup } from "./projection_groups.ts";
+import { GroupAdapters } from "./group_adapters.ts";
+import { PoolLayout } from "./projection_groups.ts";
 import { RankRowBuffers } from "./rank_row_buffers.ts";
 import { type RankRows, rankRows, rowsNeeded } from "./rank_rows.ts";
 import { ResidentAdapters } from "./resident_adapters.ts";
@@ -39,13 +40,14 @@ interface Known {
  * is written module by module into rows that nobody reads yet.
  */
 export class LoraPool {
+  /** What adapters add to each projection group. */
+  readonly adapters: GroupAdapters;
   readonly #kernels: KernelSet;
   readonly #options: LoraPoolOptions;
   readonly #layout: PoolLayout;
   readonly #residents: ResidentAdapters;
   readonly #buffers: RankRowBuffers;
   readonly #mix: GPUBuffer;
-  readonly #h: GPUBuffer;
   /** Of every generation that has a place or is held. */
   readonly #known = new Map<string, Known>();
 
@@ -61,30 +63,15 @@ export class LoraPool {
       maxAdapters,
     });
     this.#mix = buffers.from("mixtures", new Uint32Array(maxBatch * MAX_MIXTURE * 2).fill(NO_SLOT));
-    this.#h = buffers.storage("adapter ranks", maxTokens * 3 * this.#layout.hStride * 4);
+    this.adapters = new GroupAdapters(kernels, {
+      layout: this.#layout,
+      buffers: this.#buffers,
+      mix: this.#mix,
+      maxTokens,
+      maxBatch,
+      uniforms: options.uniforms,
+    });
   }
-
-  /** Makes the share that adapters add to a projection group of a layer. */
-  readonly adapters = (
-    place: { layer: number; group: ProjectionGroup; kind: LoraStep["kind"] },
-    buffers: { x: GPUBuffer; y: GPUBuffer; rows: GPUBuffer },
-  ): { record(recorder: Recorder, extent: { tokens: number; rankTotal: number }): void } => {
-    const { layer, group, kind } = place;
-    const { x, y, rows } = buffers;
-    const shape = this.#layout.loraGroup(layer, group);
-    const { a, b } = this.#buffers.group(layer, group);
-    const tables = { rows, mix: this.#mix, slots: this.#buffers.slots, h: this.#h };
-    const { uniforms } = this.#options;
-    const shrink = new LoraShrink(this.#kernels, shape, { ...tables, x, a }, uniforms);
-    const expand = new LoraExpand(this.#kernels, shape, { ...tables, y, b }, uniforms);
-    return {
-      record(recorder, { tokens, rankTotal }) {
-        const step: LoraStep = { tokens, maxTotalRank: rankTotal, kind };
-        shrink.record(recorder, step);
-        expand.record(recorder, step);
-      },
-    };
-  };
 
   /** Whether it is here as a whole, and batch rows may use it. */
   has(generation: string): boolean {

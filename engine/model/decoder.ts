@@ -10,7 +10,8 @@ import {
   Sample,
   SamplingBuffers,
 } from "../kernels/mod.ts";
-import { DecoderStack, type Segment, type StackParts } from "./decoder_stack.ts";
+import { DecoderStack } from "./decoder_stack.ts";
+import type { Segment, StackParts } from "./stack_parts.ts";
 import { createStepBuffers, type StepBuffers, type StepShape } from "./step_buffers.ts";
 
 /** What one submission computes. Rows decode first in every list, then prefills that end. */
@@ -98,7 +99,7 @@ export class Decoder {
     });
     const norm = (indices?: GPUBuffer) =>
       new RmsNorm(kernels, {
-        x: buffers.x,
+        x: buffers.stream.buffer,
         weight: weights.finalNorm,
         y: buffers.final,
         indices,
@@ -134,6 +135,11 @@ export class Decoder {
       maxBurst * shape.maxBatch * perRow + options.maxExtraBytes,
     );
     return new Decoder(options, parts, readback);
+  }
+
+  /** Dispatches recorded so far. */
+  get dispatches(): number {
+    return this.#recorder.dispatches;
   }
 
   /** Sets a row's block table. */
@@ -184,10 +190,10 @@ export class Decoder {
    * not during the first requests.
    */
   async warmUp(): Promise<void> {
-    const idle = (tokens: number) => ({ tokens, contextLength: 1, rankTotal: 1 });
+    const idle = (tokens: number, rankTotal = 1) => ({ tokens, contextLength: 1, rankTotal });
     const none = new Uint32Array(0);
     const nobody = { ids: none, positions: none, rows: none };
-    for (const rows of [1, 2, 4, 8]) {
+    for (const [rows, rankTotal] of [1, 2, 4, 8].flatMap((rows) => [[rows, 1], [rows, 0]])) {
       if (rows > this.#shape.maxBatch) break;
       await this.run({
         prefill: rows > 1 ? { ...idle(0), ...nobody } : {
@@ -196,7 +202,7 @@ export class Decoder {
           positions: Uint32Array.of(0),
           rows: Uint32Array.of(NOBODY),
         },
-        decode: idle(rows),
+        decode: idle(rows, rankTotal),
         // Rows whose state was never written do not run.
         sampled: Uint32Array.from({ length: rows }, (_, row) => row),
         picks: none,

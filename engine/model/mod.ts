@@ -6,6 +6,7 @@ export {
   type StepInput,
   type StepOutput,
 } from "./decoder.ts";
-export type { AdapterFactory, GroupAdapter, Segment } from "./decoder_stack.ts";
+export type { AdapterFactory, GroupAdapter, Segment } from "./stack_parts.ts";
 export type { StepShape } from "./step_buffers.ts";
+export { type MatrixFormats, matrixFormats, weightBytesOf } from "./weight_formats.ts";
 export { type ModelWeights, uploadWeights } from "./weights.ts";

@@ -1,6 +1,6 @@
 import type { ModelConfig } from "../core/model_config.ts";
 import type { Gpu } from "../gpu/mod.ts";
-import { decodeSpans, partsLength, type TokenPlaces } from "../kernels/mod.ts";
+import { decodeSpans, partsLength, ResidualStream, type TokenPlaces } from "../kernels/mod.ts";
 
 /** How large a step can be. */
 export interface StepShape {
@@ -23,15 +23,15 @@ export interface TokenBuffers extends TokenPlaces {
 export interface StepBuffers {
   prefill: TokenBuffers;
   decode: TokenBuffers;
-  /** `[tokens, hidden]`: the residual stream. */
-  x: GPUBuffer;
-  /** `[tokens, hidden]`: x, normalised. */
+  /** `[tokens, hidden]`. */
+  stream: ResidualStream;
+  /** `[tokens, hidden]`: the stream of prompts, normalised. */
   normed: GPUBuffer;
   /** `[tokens, (heads + 2·kvHeads)·headDim]`. */
   qkv: GPUBuffer;
   /** `[tokens, heads·headDim]`. */
   attended: GPUBuffer;
-  /** `[tokens, 2·intermediate]`. */
+  /** `[tokens, 2·intermediate]`; decoding rows use it only where the matrix is in parts. */
   gateUp: GPUBuffer;
   /** `[tokens, intermediate]`. */
   activated: GPUBuffer;
@@ -62,7 +62,7 @@ export function createStepBuffers(gpu: Gpu, config: ModelConfig, shape: StepShap
   return {
     prefill: tokenBuffers("prefill", maxPrefillTokens),
     decode: tokenBuffers("decode", maxBatch),
-    x: f32("x", tokens, hiddenSize),
+    stream: new ResidualStream(gpu, { tokens, decodeRows: maxBatch, width: hiddenSize }),
     normed: f32("normed", tokens, hiddenSize),
     qkv: f32("qkv", tokens, (numHeads + 2 * numKvHeads) * headDim),
     attended: f32("attended", tokens, numHeads * headDim),

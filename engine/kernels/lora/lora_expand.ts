@@ -1,21 +1,20 @@
 import type { BoundKernel, ParamValues, Recorder } from "../../gpu/mod.ts";
 import type { KernelSet } from "../variants.ts";
 import wgsl from "./lora_expand.wgsl" with { type: "text" };
-import {
-  type LoraGroup,
-  type LoraStep,
-  type MixtureBuffers,
-  perMember,
-  tileOf,
-} from "./lora_group.ts";
+import { type LoraGroup, type LoraStep, type MixtureBuffers, perMember } from "./lora_group.ts";
 import mixtureWgsl from "./mixture.wgsl" with { type: "text" };
 
 /** Outputs of a workgroup: 64 invocations of 4. */
 const OUTPUTS = 256;
+/** Tokens of a workgroup. */
+const TILE = 4;
 
-/** The second half of a fused LoRA update: adds `B h` of every adapter of every row to y. */
+/**
+ * The second half of a fused LoRA update for many tokens: adds `B h` of every adapter of every row to
+ * y. A few tokens' half is part of FewTokenLinear.
+ */
 export class LoraExpand {
-  readonly #bound: Record<LoraStep["kind"], BoundKernel>;
+  readonly #bound: BoundKernel;
   readonly #params: ParamValues;
   readonly #groups: number;
   readonly #members: number;
@@ -32,10 +31,8 @@ export class LoraExpand {
   ) {
     const source = [mixtureWgsl, wgsl].join("\n");
     const { rows, mix, slots, h, b, y } = buffers;
-    const bind = (kind: LoraStep["kind"]) =>
-      kernels.get("lora_expand", source, { TILE: tileOf(kind) })
-        .bind({ rows, mix, slots, h, b, y }, uniforms);
-    this.#bound = { prefill: bind("prefill"), decode: bind("decode") };
+    this.#bound = kernels.get("lora_expand", source, { TILE })
+      .bind({ rows, mix, slots, h, b, y }, uniforms);
     this.#members = group.members.length;
     this.#groups = Math.ceil(Math.max(...group.members.map((m) => m.outSize)) / OUTPUTS);
     this.#params = {
@@ -49,10 +46,10 @@ export class LoraExpand {
     };
   }
 
-  record(recorder: Recorder, { tokens, maxTotalRank, kind }: LoraStep): void {
+  record(recorder: Recorder, { tokens, maxTotalRank }: LoraStep): void {
     if (maxTotalRank === 0) return;
-    const tiles = Math.ceil(tokens / tileOf(kind));
+    const tiles = Math.ceil(tokens / TILE);
     const params = { ...this.#params, tokens };
-    this.#bound[kind].dispatch(recorder, params, [this.#groups, tiles, this.#members]);
+    this.#bound.dispatch(recorder, params, [this.#groups, tiles, this.#members]);
   }
 }

@@ -45,13 +45,21 @@ export interface LoraStep {
   tokens: number;
   /** The largest sum of ranks that any row's mixture has in a member; 0 records nothing. */
   maxTotalRank: number;
-  /** "prefill" where tokens of a row mostly follow each other; results are the same. */
-  kind: "prefill" | "decode";
 }
 
-/** Tokens a workgroup takes. */
-export function tileOf(kind: LoraStep["kind"]): number {
-  return kind === "prefill" ? 4 : 1;
+/** What LoraShrink leaves for a FewTokenLinear to finish. */
+export interface RankList {
+  group: LoraGroup;
+  /** `[tokens, members, length]` pairs: (u32 ranks, …) takes four, then (f32 h, u32 place in b). */
+  ranks: GPUBuffer;
+  length: number;
+  /** The layer's pool of B rows in the weight type, each rank's row `[outSize]`. */
+  b: GPUBuffer;
+}
+
+/** Pairs that the list of a token's ranks takes per member. */
+export function rankListLength({ hStride }: Pick<LoraGroup, "hStride">): number {
+  return 4 + hStride;
 }
 
 /** A value per member, for parameters `name_0` to `name_2`. */

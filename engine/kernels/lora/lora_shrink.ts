@@ -1,53 +1,58 @@
-import type { BoundKernel, ParamValues, Recorder } from "../../gpu/mod.ts";
+import type { Bindable, BoundKernel, ParamValues, Recorder } from "../../gpu/mod.ts";
 import type { KernelSet } from "../variants.ts";
 import {
   type LoraGroup,
   type LoraStep,
   type MixtureBuffers,
   perMember,
-  tileOf,
+  rankListLength,
 } from "./lora_group.ts";
 import wgsl from "./lora_shrink.wgsl" with { type: "text" };
 import mixtureWgsl from "./mixture.wgsl" with { type: "text" };
 
+/** Tokens a workgroup takes where those of a row mostly follow each other. */
+const TILE = 4;
+
 /** The first half of a fused LoRA update, `weight · scale · A x` for every adapter of every row. */
 export class LoraShrink {
-  readonly #bound: Record<LoraStep["kind"], BoundKernel>;
+  readonly #bound: BoundKernel;
   readonly #params: ParamValues;
   readonly #members: number;
+  readonly #tile: number;
 
   /**
    * `x` is f32 `[tokens, inSize]`, `a` the layer's pool of A rows `[rank rows, inSize]` in the weight
-   * type, `h` f32 `[tokens, members, hStride]`.
+   * type. `h` is f32 `[tokens, members, hStride]` for LoraExpand, or with `listed` a RankList's `ranks`.
    */
   constructor(
     kernels: KernelSet,
     group: LoraGroup,
-    buffers: MixtureBuffers & { x: GPUBuffer; a: GPUBuffer; h: GPUBuffer },
-    uniforms: GPUBuffer,
+    buffers: MixtureBuffers & { x: Bindable; a: GPUBuffer; h: GPUBuffer },
+    options: { uniforms: GPUBuffer; listed?: boolean },
   ) {
+    const { listed = false, uniforms } = options;
     const source = [mixtureWgsl, wgsl].join("\n");
     const { rows, mix, slots, x, a, h } = buffers;
-    const bind = (kind: LoraStep["kind"]) =>
-      kernels.get("lora_shrink", source, { TILE: tileOf(kind) })
-        .bind({ rows, mix, slots, x, a, h }, uniforms);
-    this.#bound = { prefill: bind("prefill"), decode: bind("decode") };
+    this.#tile = listed ? 1 : TILE;
+    this.#bound = kernels.get("lora_shrink", source, { TILE: this.#tile, LISTED: listed ? 1 : 0 })
+      .bind({ rows, mix, slots, x, a, h }, uniforms);
     this.#members = group.members.length;
     this.#params = {
       modules: group.modules,
       first_module: group.module,
       in4: group.inSize / 4,
-      h4: group.hStride / 4,
+      h4: (listed ? 2 * rankListLength(group) : group.hStride) / 4,
       ...perMember("a_row", group, ({ aRow }) => aRow),
+      ...perMember("b_start", group, ({ bStart }) => bStart / 2),
+      ...perMember("out2", group, ({ outSize }) => outSize / 2),
     };
   }
 
-  record(recorder: Recorder, { tokens, maxTotalRank, kind }: LoraStep): void {
-    const tiles = Math.ceil(tokens / tileOf(kind));
+  record(recorder: Recorder, { tokens, maxTotalRank }: LoraStep): void {
     const params = { ...this.#params, tokens };
-    this.#bound[kind].dispatch(recorder, params, [
+    this.#bound.dispatch(recorder, params, [
       Math.ceil(maxTotalRank / 4),
-      tiles,
+      Math.ceil(tokens / this.#tile),
       this.#members,
     ]);
   }

@@ -1,39 +1,63 @@
 // h[t][m][j] = weight * scale * dot(A[j], x[t]) for the ranks j of all adapters in the mixture of
 // token t's row, one after another; m is a projection of a group that shares x. LANES invocations
-// work on 4 ranks of TILE tokens: those of one row share the reading of A.
+// work on 4 ranks of TILE tokens: those of one row share the reading of A. LISTED makes h what the
+// few-token product reads: the number of ranks in the first two vec4s, then per rank its h and where
+// its row of B starts, in pairs of elements. All ranks asked for are written, also for tokens that have
+// fewer: h = 0 adds nothing.
 override TILE: u32 = 1u;
+override LISTED: bool = false;
 struct Params {
   tokens: u32, modules: u32, first_module: u32, in4: u32, h4: u32,
   a_row_0: u32, a_row_1: u32, a_row_2: u32,
+  b_start_0: u32, b_start_1: u32, b_start_2: u32,
+  out2_0: u32, out2_1: u32, out2_2: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(4) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read> a: array<W4>;
-@group(0) @binding(6) var<storage, read_write> h: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read_write> h: array<vec4<u32>>;  // f32 bits
 
-// Four ranks: the rows of A (in vec4s) and what their products are multiplied by. Ranks beyond the
-// last have the factor 0 and read some row in vain.
-struct Ranks { at: vec4<u32>, factor: vec4<f32>, count: u32 }
+fn of_member(member: u32, values: vec3<u32>) -> u32 {
+  return select(select(values.z, values.y, member == 1u), values.x, member == 0u);
+}
+
+// Four ranks: the rows of A (in vec4s) and of B (in pairs) and what their products are multiplied by.
+// Ranks beyond the last have the factor 0 and read some row in vain.
+struct Ranks { at: vec4<u32>, b_at: vec4<u32>, factor: vec4<f32>, count: u32, total: u32 }
 fn ranks_from(first: u32, row: u32, member: u32) -> Ranks {
-  let a_row = select(select(params.a_row_2, params.a_row_1, member == 1u), params.a_row_0, member == 0u);
-  var found = Ranks(vec4(0u), vec4(0.0), 0u);
+  let a_row = of_member(member, vec3(params.a_row_0, params.a_row_1, params.a_row_2));
+  let b_start = of_member(member, vec3(params.b_start_0, params.b_start_1, params.b_start_2));
+  let out2 = of_member(member, vec3(params.out2_0, params.out2_1, params.out2_2));
+  var found = Ranks(vec4(0u), vec4(0u), vec4(0.0), 0u, 0u);
   var begin = 0u;
+  if (row == NONE) { return found; }
   for (var entry = 0u; entry < MAX_MIXTURE; entry++) {
     let run = rank_run(row, entry, params.first_module + member);
-    if (run.end || begin >= first + 4u) { break; }
+    if (run.end || (!LISTED && begin >= first + 4u)) { break; }
     let rank = first + vec4(0u, 1u, 2u, 3u) - begin;
     let inside = rank < vec4(run.rank);  // ranks before the run wrap around to huge numbers
     found.at = select(found.at, (a_row + run.first + rank) * params.in4, inside);
+    found.b_at = select(found.b_at, b_start + (run.first + rank) * out2, inside);
     found.factor = select(found.factor, vec4(run.factor), inside);
     found.count += dot(select(vec4(0u), vec4(1u), inside), vec4(1u));
     begin += run.rank;
   }
+  found.total = begin;
   return found;
 }
 
 fn put(token: u32, member: u32, members: u32, j4: u32, ranks: Ranks, sum: vec4<f32>) {
   let valid = vec4(0u, 1u, 2u, 3u) < vec4(ranks.count);
-  h[(token * members + member) * params.h4 + j4] = select(vec4(0.0), ranks.factor * sum, valid);
+  let values = bitcast<vec4<u32>>(select(vec4(0.0), ranks.factor * sum, valid));
+  let start = (token * members + member) * params.h4;
+  if (!LISTED) {
+    h[start + j4] = values;
+    return;
+  }
+  let at = ranks.b_at;
+  if (j4 == 0u) { h[start] = vec4(ranks.total); }
+  h[start + 2u * j4 + 2u] = vec4(values.x, at.x, values.y, at.y);
+  h[start + 2u * j4 + 3u] = vec4(values.z, at.z, values.w, at.w);
 }
 
 fn a_at(at: u32) -> vec4<f32> { return vec4<f32>(a[at]); }
@@ -82,11 +106,12 @@ fn main(
   }
   for (var token = first; token < min(first + TILE, params.tokens); token++) {
     let its_row = rows[token];
-    if (its_row == NONE) { continue; }
+    if (its_row == NONE && !LISTED) { continue; }
     let ranks = ranks_from(4u * group.x, its_row, group.z);
-    if (ranks.count == 0u) { continue; }
+    if (ranks.count == 0u && !LISTED) { continue; }
     var sum = vec4(0.0);
-    for (var i = lane; i < params.in4; i += LANES) {
+    let end = select(0u, params.in4, ranks.count > 0u);
+    for (var i = lane; i < end; i += LANES) {
       let value = x[token * params.in4 + i];
       sum += vec4(
         dot(a_at(ranks.at.x + i), value),

@@ -5,5 +5,7 @@ export {
   type LoraStep,
   type MixtureBuffers,
   NO_SLOT,
+  type RankList,
+  rankListLength,
 } from "./lora_group.ts";
 export { LoraShrink } from "./lora_shrink.ts";

@@ -1,0 +1,150 @@
+import type { Bindable, BoundKernel, Recorder } from "../gpu/mod.ts";
+import { isQuantised, tileColumns } from "./format.ts";
+import type { RankList } from "./lora/mod.ts";
+import type { Matrix } from "./matrix.ts";
+import matvec from "./matvec.wgsl" with { type: "text" };
+import type { ResidualStream } from "./residual_stream.ts";
+import type { KernelSet } from "./variants.ts";
+
+const ROWS_PER_LANE_GROUP = 4;
+const MATVEC_SIZE = 64;
+/** A product of fewer rows leaves a GPU idle unless more lanes share a row. */
+const FEW_ROWS = 8192;
+const MAX_SPLIT = 4;
+/** Rounds of loads that a lane should have left after a split. */
+const MIN_ROUNDS = 4;
+const MAX_COLUMNS = 8;
+const NO_MEMBER = 0xffffffff;
+
+export interface FewTokenBuffers {
+  /** f32 `[tokens, cols]`, or a stream whose weighted rows are taken: RMS-normalised then. */
+  x: Bindable | ResidualStream;
+  weight: Matrix;
+  /** f32 `[rows]`. */
+  bias?: GPUBuffer;
+  /** f32 `[tokens, rows]`, with `gated` `[tokens, rows / 2]`, or a stream that is added to. */
+  y: GPUBuffer | ResidualStream;
+  /** Where y is a stream: the weight of the norm that follows, f32 `[rows]`. */
+  nextNorm?: GPUBuffer;
+  /** Adapters of the projections, for steps that have some. */
+  adapters?: RankList;
+}
+
+export interface FewTokenOptions {
+  uniforms: GPUBuffer;
+  /** For norms. */
+  eps?: number;
+  /** Adds to y. */
+  accumulate?: boolean;
+  /** The rows are gates, then ups: `y = silu(gate) · up`. The matrix must be whole (see `canGate`). */
+  gated?: boolean;
+  /** Lane groups that share a row: by shape alone, never by the batch. */
+  split?: number;
+}
+
+/**
+ * A projection of a few tokens together with what stands around it in a layer: the norm before it, the
+ * adapters' `B h`, bias, activation, residual sum and the next norm's share, in one dispatch.
+ */
+export class FewTokenLinear {
+  readonly #kernels: KernelSet;
+  readonly #buffers: FewTokenBuffers;
+  readonly #uniforms: GPUBuffer;
+  readonly #constants: Record<string, number>;
+  readonly #params: Record<string, number>;
+  readonly #split: number;
+  readonly #bound = new Map<string, BoundKernel[]>();
+
+  constructor(kernels: KernelSet, buffers: FewTokenBuffers, options: FewTokenOptions) {
+    const { x, y, weight, bias, nextNorm, adapters } = buffers;
+    const { gated = false } = options;
+    this.#kernels = kernels;
+    this.#buffers = buffers;
+    this.#uniforms = options.uniforms;
+    this.#split = options.split ?? splitFor(weight, kernels);
+    this.#constants = {
+      ACCUMULATE: options.accumulate || "weighted" in y ? 1 : 0,
+      HAS_BIAS: bias ? 1 : 0,
+      NORMED: "weighted" in x ? 1 : 0,
+      GATED: gated ? 1 : 0,
+      NEXT: nextNorm ? 1 : 0,
+    };
+    const members = adapters?.group.members ?? [];
+    this.#params = {
+      width4: weight.cols / 4,
+      stride: gated ? weight.rows / 2 : weight.rows,
+      squares_at: "weighted" in x ? (x.squaresAt - x.weightedAt) / 4 : 0,
+      eps: options.eps ?? 0,
+      next_at: "weighted" in y ? y.weightedAt : 0,
+      next_squares_at: "weighted" in y ? y.squaresAt : 0,
+      list_length: adapters?.length ?? 0,
+      members: members.length,
+      member_1: members[1]?.outOffset ?? NO_MEMBER,
+      member_2: members[2]?.outOffset ?? NO_MEMBER,
+    };
+  }
+
+  /** `rankTotal` is the largest sum of ranks of a token's mixture; above 0 the lists must be filled. */
+  record(recorder: Recorder, { tokens, rankTotal = 0 }: { tokens: number; rankTotal?: number }) {
+    if (tokens === 0) return;
+    const columns = tokens > 4 ? MAX_COLUMNS : tokens > 2 ? 4 : tokens;
+    const perGroup = ROWS_PER_LANE_GROUP * MATVEC_SIZE / this.#kernels.lanes;
+    const bound = this.#bind(columns, rankTotal > 0);
+    this.#buffers.weight.shards.forEach(({ rows, firstRow: first }, i) => {
+      const params = { ...this.#params, rows, first, tokens, ranks: rankTotal };
+      const grid = [Math.ceil(rows / perGroup), Math.ceil(tokens / columns)] as const;
+      bound[i].dispatch(recorder, params, grid);
+    });
+  }
+
+  /** One bound kernel per shard, made on first use. */
+  #bind(columns: number, adapted: boolean): BoundKernel[] {
+    const key = `${columns} ${adapted}`;
+    let bound = this.#bound.get(key);
+    if (!bound) {
+      const { x, y, weight, bias, nextNorm, adapters } = this.#buffers;
+      const { lanes, empty, gpu } = this.#kernels;
+      const size = MATVEC_SIZE * this.#split;
+      const constants = {
+        ...this.#constants,
+        COLUMNS: columns,
+        SIZE: size,
+        SPLIT: this.#split,
+        LANE_GROUPS: this.#split > 1 ? size / lanes : 1,
+        ADAPTED: adapted ? 1 : 0,
+        SERIAL: adapted && gpu.info.isFallback ? 1 : 0,
+      };
+      const kernel = this.#kernels.get(`matvec ${columns}`, matvec, constants, weight.format);
+      bound = weight.shards.map(({ buffer }) =>
+        kernel.bind({
+          x: "weighted" in x ? x.weighted : x,
+          y: "weighted" in y ? y.buffer : y,
+          weight: buffer,
+          bias: bias ?? empty,
+          next_norm: nextNorm ?? empty,
+          rank_list: adapters?.ranks ?? empty,
+          b: adapters?.b ?? empty,
+        }, this.#uniforms)
+      );
+      this.#bound.set(key, bound);
+    }
+    return bound;
+  }
+}
+
+/**
+ * Whether gates and ups can be multiplied where they are made. A matrix in parts has them apart, and a
+ * quantised one in different blocks: a tile is four rows that follow each other.
+ */
+export function canGate({ shards, format }: Matrix): boolean {
+  return shards.length === 1 && !isQuantised(format);
+}
+
+/** One on a CPU, which has no lanes to spare. */
+function splitFor({ rows, cols, format }: Matrix, { gpu, lanes }: KernelSet): number {
+  if (gpu.info.isFallback || rows > FEW_ROWS) return 1;
+  let split = 1;
+  const tiles = cols / tileColumns(format);
+  while (split < MAX_SPLIT && tiles >= 2 * split * lanes * MIN_ROUNDS) split *= 2;
+  return split;
+}
