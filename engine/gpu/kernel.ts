@@ -38,10 +38,7 @@ export class Kernel {
     // `enable` directives must come first, wherever a prelude put them.
     const enables = code.match(/^enable .*;$/gm) ?? [];
     const body = code.replace(/^enable .*;$/gm, "");
-    const module = device.createShaderModule({
-      label: name,
-      code: [...new Set(enables), body].join("\n"),
-    });
+    const module = moduleOf(device, name, [...new Set(enables), body].join("\n"));
     this.#layout = device.createBindGroupLayout({
       label: name,
       entries: layoutOf(this.#interface),
@@ -98,6 +95,17 @@ export class BoundKernel {
     const offset = this.#params.length > 0 ? recorder.uniforms.push(this.#params, params) : -1;
     recorder.run(this.#pipeline, this.#group, offset, x, y, z);
   }
+}
+
+/** Variants of a kernel share their module, so that its WGSL is read once. */
+const modules = new WeakMap<GPUDevice, Map<string, GPUShaderModule>>();
+
+function moduleOf(device: GPUDevice, label: string, code: string): GPUShaderModule {
+  let known = modules.get(device);
+  if (!known) modules.set(device, known = new Map());
+  let module = known.get(code);
+  if (!module) known.set(code, module = device.createShaderModule({ label, code }));
+  return module;
 }
 
 function layoutOf({ bindings, params }: WgslInterface): GPUBindGroupLayoutEntry[] {

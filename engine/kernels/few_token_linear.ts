@@ -40,6 +40,8 @@ export interface FewTokenOptions {
   gated?: boolean;
   /** Lane groups that share a row: by shape alone, never by the batch. */
   split?: number;
+  /** Whether tokens' adapters are added one after another, as is best on a CPU. */
+  serial?: boolean;
 }
 
 /**
@@ -53,6 +55,7 @@ export class FewTokenLinear {
   readonly #constants: Record<string, number>;
   readonly #params: Record<string, number>;
   readonly #split: number;
+  readonly #serial: boolean;
   readonly #bound = new Map<string, BoundKernel[]>();
 
   constructor(kernels: KernelSet, buffers: FewTokenBuffers, options: FewTokenOptions) {
@@ -62,6 +65,7 @@ export class FewTokenLinear {
     this.#buffers = buffers;
     this.#uniforms = options.uniforms;
     this.#split = options.split ?? splitFor(weight, kernels);
+    this.#serial = options.serial ?? kernels.gpu.info.isFallback;
     this.#constants = {
       ACCUMULATE: options.accumulate || "weighted" in y ? 1 : 0,
       HAS_BIAS: bias ? 1 : 0,
@@ -103,7 +107,7 @@ export class FewTokenLinear {
     let bound = this.#bound.get(key);
     if (!bound) {
       const { x, y, weight, bias, nextNorm, adapters } = this.#buffers;
-      const { lanes, empty, gpu } = this.#kernels;
+      const { lanes, empty } = this.#kernels;
       const size = MATVEC_SIZE * this.#split;
       const constants = {
         ...this.#constants,
@@ -112,7 +116,7 @@ export class FewTokenLinear {
         SPLIT: this.#split,
         LANE_GROUPS: this.#split > 1 ? size / lanes : 1,
         ADAPTED: adapted ? 1 : 0,
-        SERIAL: adapted && gpu.info.isFallback ? 1 : 0,
+        SERIAL: adapted && this.#serial ? 1 : 0,
       };
       const kernel = this.#kernels.get(`matvec ${columns}`, matvec, constants, weight.format);
       bound = weight.shards.map(({ buffer }) =>

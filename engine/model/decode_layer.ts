@@ -74,7 +74,8 @@ export class DecodeLayer {
       width: config.intermediateSize,
       uniforms,
     });
-    const nextNorm = parts.weights.layers[layer + 1]?.inputNorm;
+    // Behind the last layer it isn't needed; but so there is one kernel less to compile.
+    const nextNorm = parts.weights.layers[layer + 1]?.inputNorm ?? parts.weights.finalNorm;
     this.#down = product("down", weights.down, { x: activated, y: stream, nextNorm });
   }
 

@@ -1,10 +1,12 @@
 import { MAX_MIXTURE } from "../../../../engine/core/adapter_weights.ts";
+import { FewTokenLinear } from "../../../../engine/kernels/few_token_linear.ts";
 import {
   LoraExpand,
   type LoraGroup,
   LoraShrink,
-  type LoraStep,
   NO_SLOT,
+  type RankList,
+  rankListLength,
 } from "../../../../engine/kernels/lora/mod.ts";
 import type { LoraArrays } from "../../../../engine/kernels/lora/reference.ts";
 import { type Bench, randoms } from "../harness.ts";
@@ -24,6 +26,8 @@ export interface LoraCase {
   /** Batch row per token, or NO_SLOT. */
   rows: readonly number[];
   seed: number;
+  /** Whether members' outputs fill y, as the few-token product wants it; else there are gaps. */
+  dense?: boolean;
   /** The module of the group's first member, and how many modules there are. */
   module?: number;
   modules?: number;
@@ -39,7 +43,8 @@ export function layOut(bench: Bench, of: LoraCase): { group: LoraGroup; arrays: 
     return bits[0];
   };
   const slots = new Uint32Array(of.adapters.length * modules * 4);
-  let aRow = 0, bStart = 0, outOffset = 4;
+  const outGap = of.dense ? 0 : 4;
+  let aRow = 0, bStart = 0, outOffset = outGap;
   const members = outSizes.map((outSize, m) => {
     let row = gap;
     of.adapters.forEach(({ ranks, scale }, slot) => {
@@ -50,7 +55,7 @@ export function layOut(bench: Bench, of: LoraCase): { group: LoraGroup; arrays: 
     const member = { aRow, bStart, outSize, outOffset };
     aRow += row;
     bStart += row * outSize;
-    outOffset += outSize + 4;
+    outOffset += outSize + outGap;
     return member;
   });
   const mix = new Uint32Array(of.mixtures.length * MAX_MIXTURE * 2).fill(NO_SLOT);
@@ -85,27 +90,60 @@ export function maxTotalRank(of: LoraCase): number {
   return Math.max(0, ...totals);
 }
 
-/** Runs both kernels and returns y. h starts as NaN: nothing unwritten may be read. */
-export async function runLora(
+export type LoraKind = "prefill" | "decode";
+
+/** Records the shrink of few tokens. The list starts as rubbish: nothing unwritten may be read. */
+export function recordList(
   bench: Bench,
   of: LoraCase,
-  kind: LoraStep["kind"],
-  inputs: { x?: Float32Array; y?: Float32Array } = {},
-): Promise<{ group: LoraGroup; arrays: LoraArrays; y: Float32Array }> {
-  const { group, arrays: generated } = layOut(bench, of);
-  const arrays = { ...generated, ...inputs };
+  { group, arrays, x }: { group: LoraGroup; arrays: LoraArrays; x: GPUBuffer | GPUBufferBinding },
+): RankList {
+  const { kernels, uniforms, recorder } = bench;
   const tokens = arrays.rows.length;
+  const length = rankListLength(group);
+  const rubbish = new Uint32Array(tokens * group.members.length * length * 2).fill(0xffffffff);
+  const ranks = bench.u32(rubbish);
   const tables = {
     rows: bench.u32(arrays.rows),
     mix: bench.u32(arrays.mix),
     slots: bench.u32(arrays.slots),
   };
-  const h = bench.f32(new Float32Array(tokens * group.members.length * group.hStride).fill(NaN));
-  const y = bench.f32(arrays.y);
+  const a = bench.weights(arrays.a);
+  new LoraShrink(kernels, group, { ...tables, x, a, h: ranks }, { uniforms, listed: true })
+    .record(recorder, { tokens, maxTotalRank: maxTotalRank(of) });
+  return { group, ranks, length, b: bench.weights(arrays.b) };
+}
+
+/** Runs both halves and returns y. h starts as NaN: nothing unwritten may be read. */
+export async function runLora(
+  bench: Bench,
+  of: LoraCase,
+  kind: LoraKind,
+  inputs: { x?: Float32Array; y?: Float32Array } = {},
+): Promise<{ group: LoraGroup; arrays: LoraArrays; y: Float32Array }> {
+  const { group, arrays: generated } = layOut(bench, { ...of, dense: kind === "decode" });
+  const arrays = { ...generated, ...inputs };
+  const tokens = arrays.rows.length;
   const { kernels, uniforms, recorder } = bench;
-  const step = { tokens, maxTotalRank: maxTotalRank(of), kind };
-  const [x, a, b] = [bench.f32(arrays.x), bench.weights(arrays.a), bench.weights(arrays.b)];
-  new LoraShrink(kernels, group, { ...tables, x, a, h }, uniforms).record(recorder, step);
-  new LoraExpand(kernels, group, { ...tables, h, b, y }, uniforms).record(recorder, step);
+  const step = { tokens, maxTotalRank: maxTotalRank(of) };
+  const [x, y] = [bench.f32(arrays.x), bench.f32(arrays.y)];
+  if (kind === "decode") {
+    const adapters = recordList(bench, of, { group, arrays, x });
+    const [rows, cols] = [group.outStride, group.inSize];
+    const buffer = bench.weights(new Float32Array(rows * cols));
+    const weight = { rows, cols, shards: [{ buffer, rows, firstRow: 0 }] };
+    new FewTokenLinear(kernels, { x, weight, y, adapters }, { uniforms, accumulate: true })
+      .record(recorder, { tokens, rankTotal: step.maxTotalRank });
+  } else {
+    const tables = {
+      rows: bench.u32(arrays.rows),
+      mix: bench.u32(arrays.mix),
+      slots: bench.u32(arrays.slots),
+    };
+    const h = bench.f32(new Float32Array(tokens * group.members.length * group.hStride).fill(NaN));
+    const [a, b] = [bench.weights(arrays.a), bench.weights(arrays.b)];
+    new LoraShrink(kernels, group, { ...tables, x, a, h }, { uniforms }).record(recorder, step);
+    new LoraExpand(kernels, group, { ...tables, h, b, y }, uniforms).record(recorder, step);
+  }
   return { group, arrays, y: await bench.readF32(y, arrays.y.length) };
 }
