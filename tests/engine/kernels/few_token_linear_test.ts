@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { FewTokenLinear, type FewTokenOptions } from "../../../engine/kernels/few_token_linear.ts";
+import type { WeightFormat } from "../../../engine/kernels/format.ts";
 import { linearReference } from "../../../engine/kernels/linear.ts";
 import { NO_SLOT } from "../../../engine/kernels/lora/mod.ts";
 import { loraReference } from "../../../engine/kernels/lora/reference.ts";
@@ -8,6 +9,7 @@ import { ResidualStream } from "../../../engine/kernels/residual_stream.ts";
 import { rmsNormReference } from "../../../engine/kernels/rms_norm.ts";
 import { assertClose, type Bench, kernelTest, randoms } from "./harness.ts";
 import { layOut, type LoraCase, maxTotalRank, recordList } from "./lora/lora_case.ts";
+import { matrixOf, storedValues } from "./matrices.ts";
 
 const EPS = 1e-5;
 const ADAPTERS = [1, 8, 64, 5, 0].map((rank) => ({ ranks: [rank, rank, rank], scale: 0.5 }));
@@ -32,6 +34,8 @@ interface FusedCase {
   /** Where the matrix is cut into buffers. */
   cut?: number[];
   adapted: boolean;
+  /** The variant's dtype where left out. */
+  format?: WeightFormat;
 }
 
 function loraCase({ cols, outSizes, tokens }: FusedCase): LoraCase {
@@ -54,7 +58,7 @@ async function runNormed(
   options: Partial<FewTokenOptions> = {},
   only?: number,
 ): Promise<{ y: Float32Array; expected: Float64Array }> {
-  const { cols, outSizes, gated = false, cut = [], adapted } = of;
+  const { cols, outSizes, gated = false, cut = [], adapted, format } = of;
   const { gpu, kernels, uniforms, recorder } = bench;
   const all = loraCase(of);
   const { group, arrays } = layOut(bench, all);
@@ -73,21 +77,19 @@ async function runNormed(
   );
   const its = { ...arrays, rows: Uint32Array.from(of_.rows) };
   const adapters = recordList(bench, of_, { group, arrays: its, x: stream.weighted });
-  const bounds = [0, ...cut, rows];
-  const shards = bounds.slice(1).map((end, i) => ({
-    firstRow: bounds[i],
-    rows: end - bounds[i],
-    buffer: bench.weights(values.subarray(bounds[i] * cols, end * cols)),
-  }));
+  const weight = matrixOf(bench, values, { cols, cut, format });
   const width = gated ? rows / 2 : rows;
   const y = bench.f32(tokens * width);
   new FewTokenLinear(
     kernels,
-    { x: stream, weight: { rows, cols, shards }, bias: bench.f32(bias), y, adapters },
+    { x: stream, weight, bias: bench.f32(bias), y, adapters },
     { uniforms, eps: EPS, gated, ...options },
   ).record(recorder, { tokens, rankTotal: adapted ? maxTotalRank(of_) : 0 });
   const normed = rmsNormReference(x, norm, EPS);
-  const base = linearReference(normed, bench.rounded(values), { cols, bias });
+  const base = linearReference(normed, storedValues(bench, values, { cols, format }), {
+    cols,
+    bias,
+  });
   const sums = adapted
     ? loraReference(group, { ...its, x: normed, y: base })
     : Float64Array.from(base);
@@ -112,6 +114,16 @@ kernelTest("a product with its norm, bias and adapters equals the reference", as
     }
   }
 });
+
+for (const format of ["int8", "int4"] as const) {
+  kernelTest(`so does one with ${format} weights`, async (bench) => {
+    for (const tokens of [1, 3, 9]) {
+      const of = { cols: 72, outSizes: [48, 12, 20], tokens, adapted: true, format };
+      const { y, expected } = await runNormed(bench, of);
+      assertClose(y, expected, 2e-4);
+    }
+  });
+}
 
 kernelTest("gates and ups with their adapters equal silu(gate) · up", async (bench) => {
   for (const tokens of TOKENS) {
@@ -169,15 +181,7 @@ kernelTest("a sum into the residual stream leaves what the next norm needs", asy
       randoms(rows * cols, 3),
       randoms(rows, 4),
     ];
-    const weight = {
-      rows,
-      cols,
-      shards: [[0, 20], [20, rows]].map(([begin, end]) => ({
-        firstRow: begin,
-        rows: end - begin,
-        buffer: bench.weights(values.subarray(begin * cols, end * cols)),
-      })),
-    };
+    const weight = matrixOf(bench, values, { cols, cut: [20] });
     new FewTokenLinear(
       kernels,
       { x: bench.f32(x), weight, y: stream, nextNorm: bench.f32(norm) },

@@ -10,6 +10,7 @@ import {
 } from "../../../../engine/kernels/lora/mod.ts";
 import type { LoraArrays } from "../../../../engine/kernels/lora/reference.ts";
 import { type Bench, randoms } from "../harness.ts";
+import { matrixOf } from "../matrices.ts";
 
 /** An adapter by the ranks of the group's members. */
 export interface CaseAdapter {
@@ -130,8 +131,7 @@ export async function runLora(
   if (kind === "decode") {
     const adapters = recordList(bench, of, { group, arrays, x });
     const [rows, cols] = [group.outStride, group.inSize];
-    const buffer = bench.weights(new Float32Array(rows * cols));
-    const weight = { rows, cols, shards: [{ buffer, rows, firstRow: 0 }] };
+    const weight = matrixOf(bench, new Float32Array(rows * cols), { cols });
     new FewTokenLinear(kernels, { x, weight, y, adapters }, { uniforms, accumulate: true })
       .record(recorder, { tokens, rankTotal: step.maxTotalRank });
   } else {
