@@ -8,17 +8,17 @@ export type Reading = number | Readonly<Record<string, number>>;
 export interface Series {
   /** Parts between slashes: `decode/batch=8`. The group's name is put before it: `demo/decode/batch=8`. */
   name: string;
-  /** Of every figure: `tokens/s`, `ms`, `s`, `MB`, `share`. */
-  unit: string;
+  /** Of every figure (`tokens/s`, `ms`, `s`, `MB`, `share`), or of each by key. */
+  unit: string | Readonly<Record<string, string>>;
   /** Before the first round; what it takes isn't measured. */
   prepare?(): Promise<void>;
   /** One round. The runner's first call isn't counted: it compiles and fills caches. */
   round(): Promise<Reading>;
-  /** After the last round, and after an error. */
+  /** After the last round, and after an error, even where `prepare` failed or was never called. */
   close?(): Promise<void>;
 }
 
-/** A figure of one series over that of another in the same round; names as in the group's series. */
+/** One figure over another of the same round. */
 export interface Ratio {
   name: string;
   over: string;
@@ -28,9 +28,10 @@ export interface Ratio {
 /** Series that are measured in turns, so that a machine that slows down slows all of them. */
 export interface SeriesGroup {
   name: string;
-  /** In words, for the progress line and the report. */
+  /** In words, for people. */
   title: string;
   series: readonly Series[];
+  /** Names as in the group's series, keys included. */
   ratios?: readonly Ratio[];
   /** What this machine is not asked to do, and why. */
   skipped?: readonly { name: string; why: string }[];
