@@ -16,9 +16,8 @@ export function contextOf(
   { isSoftware }: { isSoftware: boolean },
 ): BenchContext {
   const all = shapes(isSoftware ? { layers: 4 } : {});
-  const chosen = names?.map((name) =>
-    shapeNamed(all, name)
-  ) ?? (isSoftware ? all.slice(0, 1) : all);
+  const chosen = names?.map((name) => shapeNamed(all, name)) ??
+    (isSoftware ? all.slice(0, 1) : all);
   return { isSoftware, isQuick, shapes: chosen };
 }
 

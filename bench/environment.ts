@@ -43,7 +43,10 @@ export function slugOf(adapter: string): string {
 
 /** WebGPU doesn't tell. */
 async function driverVersion(): Promise<string> {
-  const nvidia = await outputOf("nvidia-smi", ["--query-gpu=driver_version", "--format=csv,noheader"]);
+  const nvidia = await outputOf("nvidia-smi", [
+    "--query-gpu=driver_version",
+    "--format=csv,noheader",
+  ]);
   if (nvidia) return `NVIDIA ${nvidia.split("\n")[0]}`;
   const mesa = await outputOf("dpkg-query", ["-W", "-f=${Version}", "mesa-vulkan-drivers"]);
   return mesa ? `Mesa ${mesa}` : "unknown";
@@ -52,7 +55,9 @@ async function driverVersion(): Promise<string> {
 async function commit(): Promise<string> {
   const head = await outputOf("git", ["rev-parse", "--short", "HEAD"]);
   if (!head) return "unknown";
-  return await outputOf("git", ["status", "--porcelain", "--untracked-files=no"]) ? `${head}+` : head;
+  return await outputOf("git", ["status", "--porcelain", "--untracked-files=no"])
+    ? `${head}+`
+    : head;
 }
 
 /** Null where there is no such program, or it fails. */

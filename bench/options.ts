@@ -48,8 +48,8 @@ report: writes tables and plots of docs/BENCHMARKS.md from the results of all de
 
 --quick           few rounds of what is quick: under 3 minutes
 --only NAME       only series whose name begins so, repeatable (lora/demo/one)
---rounds COUNT    rounds of each series (5; quick 3)
---budget SECONDS  for the rounds of one series, by its first one (60; quick 4)
+--rounds COUNT    rounds of each series (5; quick 2)
+--budget SECONDS  for the rounds of one series, by its first one (60; quick 8)
 --shapes NAMES    with commas: Qwen2-0.5B, Qwen2-1.5B, Llama-3-8B (the first on a software driver)
 --results FILE    bench/results/<date>-<adapter>.jsonl; quick: .weft/bench/<date>-<adapter>.jsonl
 --docs FILE       docs/BENCHMARKS.md`;
@@ -74,8 +74,8 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     isPartial: named.length > 0 || only.length > 0,
     isQuick,
     only,
-    rounds: count("rounds", values.rounds ?? (isQuick ? "3" : "5")),
-    budgetSeconds: count("budget", values.budget ?? (isQuick ? "4" : "60")),
+    rounds: count("rounds", values.rounds ?? (isQuick ? "2" : "5")),
+    budgetSeconds: count("budget", values.budget ?? (isQuick ? "8" : "60")),
     shapes: values.shapes?.split(",") ?? null,
     results: values.results ?? null,
     docs: values.docs,

@@ -8,7 +8,7 @@ export type Reading = number | Readonly<Record<string, number>>;
 export interface Series {
   /** Parts between slashes: `decode/batch=8`. The group's name is put before it: `demo/decode/batch=8`. */
   name: string;
-  /** Of every figure (`tokens/s`, `ms`, `s`, `MB`, `share`), or of each by key. */
+  /** Of every figure (`tokens/s`, `ms`, `s`, `MB`, `share`), or of each by key, or by what a key ends with. */
   unit: string | Readonly<Record<string, string>>;
   /** Before the first round; what it takes isn't measured. */
   prepare?(): Promise<void>;

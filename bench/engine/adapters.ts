@@ -28,12 +28,15 @@ export function randomAdapter(
     at = (at + length) % POOL;
     return cut;
   };
-  const modules = Array.from({ length: config.numLayers }, (_, layer) =>
-    projections.map((projection) => {
-      const { inSize, outSize } = projectionShape(config, projection);
-      const a = values(rank * inSize);
-      return { layer, projection, rank, scale: 1, a, b: values(outSize * rank) };
-    })).flat();
+  const modules = Array.from(
+    { length: config.numLayers },
+    (_, layer) =>
+      projections.map((projection) => {
+        const { inSize, outSize } = projectionShape(config, projection);
+        const a = values(rank * inSize);
+        return { layer, projection, rank, scale: 1, a, b: values(outSize * rank) };
+      }),
+  ).flat();
   return { generation, maxRank: rank, modules };
 }
 

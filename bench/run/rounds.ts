@@ -27,6 +27,8 @@ export interface RoundOptions {
   rounds: number;
   /** Time that the counted rounds of one series may take, by what its first took. */
   budgetSeconds: number;
+  /** By `now`: nothing begins behind it, but for a series' first counted round. */
+  deadlineMs?: number;
   /** Told before each round of each series; round 0 isn't counted. */
   onTurn?(name: string, round: number): void;
   now?(): number;
@@ -47,8 +49,10 @@ interface Runner {
  */
 export async function measureGroup(
   group: SeriesGroup,
-  { rounds, budgetSeconds, onTurn, now = () => performance.now() }: RoundOptions,
+  options: RoundOptions,
 ): Promise<GroupResult> {
+  const { rounds, budgetSeconds, deadlineMs = Infinity, onTurn } = options;
+  const now = options.now ?? (() => performance.now());
   const runners: Runner[] = group.series.map((series) => ({
     series,
     name: `${group.name}/${series.name}`,
@@ -58,6 +62,10 @@ export async function measureGroup(
   }));
   try {
     for (const runner of runners) {
+      if (now() > deadlineMs) {
+        runner.skipped = { why: "the time of --quick was over" };
+        continue;
+      }
       onTurn?.(runner.name, 0);
       await attempt(runner, async () => {
         await runner.series.prepare?.();
@@ -69,6 +77,7 @@ export async function measureGroup(
     for (let round = 0; round < rounds; round++) {
       for (const runner of rotated(runners, round)) {
         if (runner.skipped || round >= runner.rounds) continue;
+        if (round > 0 && now() > deadlineMs) continue;
         onTurn?.(runner.name, round + 1);
         await attempt(runner, async () => keep(runner, await runner.series.round()));
       }
@@ -119,7 +128,7 @@ function keep({ values }: Runner, reading: Reading): void {
 function measured({ series: { unit }, name, values }: Runner): Measured[] {
   return [...values].map(([key, values]) => ({
     name: key === "" ? name : `${name}/${key}`,
-    unit: typeof unit === "string" ? unit : unit[key],
+    unit: typeof unit === "string" ? unit : unit[key] ?? unit[key.split("/").at(-1)!],
     values,
   }));
 }

@@ -1,0 +1,56 @@
+import type { BenchContext } from "../context.ts";
+import type { GROUPS } from "../options.ts";
+import type { SeriesGroup } from "../series.ts";
+import type { Shape } from "../shapes/shapes.ts";
+import { contextGroup } from "./context_length.ts";
+import { demoGroup } from "./demo.ts";
+import { httpGroup } from "./http.ts";
+import { kernelGroup } from "./kernels.ts";
+import { limitsGroup } from "./limits.ts";
+import { loraGroup } from "./lora.ts";
+import { residentGroup } from "./resident.ts";
+import { routerGroup } from "./router.ts";
+import { shapeGroup } from "./shapes.ts";
+import { startGroup } from "./start.ts";
+
+/** The groups of a part. Nothing is opened before it is measured. */
+export async function groupsOf(
+  part: typeof GROUPS[number],
+  context: BenchContext,
+): Promise<SeriesGroup[]> {
+  switch (part) {
+    case "limits":
+      return [limitsGroup(context)];
+    case "demo":
+      return [demoGroup(context)];
+    case "lora":
+      return context.isQuick && context.isSoftware
+        ? [loraGroup(context, null)]
+        : [loraGroup(context, null), ...context.shapes.map((shape) => loraGroup(context, shape))];
+    case "resident":
+      return [residentGroup(context)];
+    case "router":
+      return [routerGroup()];
+    case "start":
+      return [startGroup()];
+    case "http":
+      return [httpGroup(context)];
+    case "context":
+      return [contextGroup(context)];
+    case "shapes":
+      return context.shapes.map((shape) => shapeGroup(context, shape));
+    case "kernels":
+      return kernelModels(context).map((shape) => kernelGroup(context, shape));
+    case "peers":
+      return await peers(context);
+  }
+}
+
+/** The demo pack tells of dispatches; a software driver's other shape takes long. */
+function kernelModels({ isQuick, isSoftware, shapes }: BenchContext): (Shape | null)[] {
+  return isQuick && isSoftware ? [null] : [null, ...shapes];
+}
+
+function peers(_context: BenchContext): Promise<SeriesGroup[]> {
+  return Promise.resolve([]);
+}

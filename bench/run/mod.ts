@@ -1,0 +1,91 @@
+import { rm } from "node:fs/promises";
+import { benchAdapters } from "../adapters/mod.ts";
+import { contextOf } from "../context.ts";
+import { readEnvironment } from "../environment.ts";
+import { groupsOf } from "../groups/mod.ts";
+import { type Figure, printFigures } from "../measure.ts";
+import { type BenchOptions, GROUPS, type Part, TABLES } from "../options.ts";
+import { benchPlatform } from "../platform/mod.ts";
+import { barsOf } from "../report/bars.ts";
+import { barTable } from "../report/bars_section.ts";
+import { readLines, resultsPath, writeLines } from "../results_file.ts";
+import type { SeriesGroup } from "../series.ts";
+import { printGroup } from "./print.ts";
+import { Progress } from "./progress.ts";
+import { measureGroup } from "./rounds.ts";
+
+const FIGURES: Record<typeof TABLES[number], () => Promise<Figure[]>> = {
+  platform: benchPlatform,
+  adapters: benchAdapters,
+};
+
+/** Behind it a quick run begins nothing more: a busy machine gets fewer figures, not a longer run. */
+const QUICK_MS = 165_000;
+
+/** Measures what the options say; resolves to the process's exit code. */
+export async function runBench(options: BenchOptions): Promise<number> {
+  const environment = await readEnvironment();
+  const path = options.results ?? resultsPath(environment, options);
+  const context = contextOf(options, environment);
+  const load = Deno.build.os === "windows" ? "" : `, load ${Deno.loadavg()[0].toFixed(1)}`;
+  console.log(
+    `${environment.adapter}, ${environment.driver}; Deno ${environment.deno}, ` +
+      `${environment.cores} cores${load}; commit ${environment.commit}\n`,
+  );
+  const groups: SeriesGroup[] = [];
+  for (const part of options.parts) {
+    if (isGroup(part)) groups.push(...await groupsOf(part, context));
+  }
+  const chosen = groups.map((group) => only(group, options.only)).filter(hasSomething);
+  if (!options.isPartial) await rm(path, { force: true });
+  const turns = chosen.reduce((sum, { series }) => sum + series.length * (options.rounds + 1), 0);
+  const progress = new Progress({ total: turns });
+  const deadlineMs = options.isQuick ? performance.now() + QUICK_MS : undefined;
+  let failures = 0;
+  for (const group of chosen) {
+    const result = await measureGroup(group, {
+      ...options,
+      deadlineMs,
+      onTurn: (name, round) => progress.turn(name, round),
+    });
+    failures += result.skipped.filter(({ failed }) => failed).length;
+    printGroup(group, result);
+    await writeLines(path, [
+      ...result.series.map((measured) => ({ ...measured, ...environment })),
+      ...result.skipped.map(({ name, why }) => ({
+        name,
+        unit: "",
+        values: [],
+        skipped: why,
+        ...environment,
+      })),
+    ]);
+  }
+  if (chosen.length > 0) {
+    console.log(`\n## Targets\n\n${barTable(barsOf(await readLines(path)))}\n`);
+    console.error(`Wrote ${path}`);
+  }
+  for (const table of TABLES) {
+    if (!options.parts.includes(table)) continue;
+    console.log(`\n## ${table}\n`);
+    printFigures(await FIGURES[table]());
+  }
+  return failures > 0 ? 1 : 0;
+}
+
+function isGroup(part: Part): part is typeof GROUPS[number] {
+  return GROUPS.some((name) => name === part);
+}
+
+/** The series whose full names begin with one of these; all where there are none. */
+function only(group: SeriesGroup, names: readonly string[]): SeriesGroup {
+  if (names.length === 0) return group;
+  const series = group.series.filter(({ name }) =>
+    names.some((start) => `${group.name}/${name}`.startsWith(start))
+  );
+  return { ...group, series, skipped: [] };
+}
+
+function hasSomething({ series, skipped }: SeriesGroup): boolean {
+  return series.length > 0 || (skipped ?? []).length > 0;
+}
