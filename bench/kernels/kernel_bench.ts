@@ -18,7 +18,7 @@ const MOST_DRAWS = 64;
 
 /** What a step does. */
 export type Work =
-  | { name: string; kind: "decode"; rows: number; rank?: number }
+  | { name: string; kind: "decode"; rows: number; rank?: number; isCountedOnly?: boolean }
   | { name: string; kind: "prefill"; tokens: number };
 
 export interface Captured {
@@ -27,8 +27,8 @@ export interface Captured {
     /** Of a token's step: a submission draws several. */
     dispatches: number;
     dispatchesPerLayer: number;
-    /** Milliseconds of the device for a token's step. */
-    deviceMs: number;
+    /** Milliseconds of the device for a token's step; null where dispatches are only counted. */
+    deviceMs: number | null;
     /** Of decoding only. */
     wall: { ms: number; hostUsPerDispatch: number } | null;
   };
@@ -103,6 +103,13 @@ export class KernelBench {
     },
   ): Promise<Captured> {
     const kernels = kernelsOf(dispatches, { facts, burst });
+    const counts = {
+      dispatches: dispatches.length / burst,
+      dispatchesPerLayer: dispatchesPerLayer(kernels, { layers: facts.config.numLayers, burst }),
+    };
+    if (work.kind === "decode" && work.isCountedOnly) {
+      return { kernels: [], step: { ...counts, deviceMs: null, wall: null } };
+    }
     const device = this.#calls.device!;
     // Other steps first: what draws wears out the rows that they need.
     const wall = work.kind === "decode"
@@ -114,12 +121,10 @@ export class KernelBench {
     });
     const timed = [];
     for (const kernel of kernels) timed.push(await this.#time(device, kernel));
-    const { numLayers: layers } = facts.config;
     return {
       kernels: timed,
       step: {
-        dispatches: dispatches.length / burst,
-        dispatchesPerLayer: dispatchesPerLayer(kernels, { layers, burst }),
+        ...counts,
         deviceMs: 1000 * seconds / burst,
         wall: wall && { ms: wall.ms / burst, hostUsPerDispatch: wall.hostUsPerDispatch },
       },

@@ -1,10 +1,10 @@
 import { Waiter } from "./waiter.ts";
 
 /**
- * Seconds that the device takes for what `record` records once: many times less few, so that a submit and a wait
- * fall out. Recording isn't timed.
+ * Seconds that the device takes for what `record` records once: many times less once, so that a submit and a wait
+ * fall out, unless once is so long that these don't matter. Recording isn't timed.
  *
- * @param options.leastMs How much longer the many must take than the few.
+ * @param options.leastMs How much longer the many must take than the one, or the one by itself.
  * @param options.most Repetitions of one submission at most, where `record` wears something out.
  */
 export async function secondsEach(
@@ -21,15 +21,18 @@ export async function secondsEach(
     const commands = encoder.finish();
     return waiter.msOf(() => device.queue.submit([commands]));
   };
-  await run(1);
-  const few = Math.min(await run(1), await run(1));
+  let few = await run(1);
+  if (few < leastMs) few = Math.min(await run(1), await run(1));
+  if (few >= leastMs) {
+    waiter.close();
+    return few / 1000;
+  }
   let times = 4;
   let many = await run(times);
   while (many - few < leastMs && 2 * times <= most) {
     times *= 2;
     many = await run(times);
   }
-  many = Math.min(many, await run(times));
   waiter.close();
   return Math.max(many - few, 0) / (times - 1) / 1000;
 }
