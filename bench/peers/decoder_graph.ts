@@ -36,7 +36,7 @@ export function decoderGraph(config: ModelConfig, dtype: "f16" | "f32"): Decoder
   const type = dtype === "f16" ? FLOAT16 : FLOAT;
   const cache = (length: string) => ({
     type,
-    shape: ["batch", config.numKvHeads, length, config.headDim],
+    shape: ["batch_size", config.numKvHeads, length, config.headDim],
   });
   const layers = Array.from({ length: config.numLayers }, (_, i) => i);
   const caches = (prefix: string, length: string) =>
@@ -51,13 +51,13 @@ export function decoderGraph(config: ModelConfig, dtype: "f16" | "f32"): Decoder
       ...headNodes(config),
     ],
     inputs: {
-      input_ids: { type: INT64, shape: ["batch", "sequence"] },
-      attention_mask: { type: INT64, shape: ["batch", "total"] },
-      ...caches("past_key_values", "past"),
+      input_ids: { type: INT64, shape: ["batch_size", "sequence_length"] },
+      attention_mask: { type: INT64, shape: ["batch_size", "total_sequence_length"] },
+      ...caches("past_key_values", "past_sequence_length"),
     },
     outputs: {
-      logits: { type, shape: ["batch", 1, config.vocabSize] },
-      ...caches("present", "total"),
+      logits: { type, shape: ["batch_size", 1, config.vocabSize] },
+      ...caches("present", "total_sequence_length"),
     },
     metadata: {},
     domains: { [CONTRIB]: 1 },
