@@ -41,7 +41,9 @@ export function decoderGraph(config: ModelConfig, dtype: "f16" | "f32"): Decoder
   const layers = Array.from({ length: config.numLayers }, (_, i) => i);
   const caches = (prefix: string, length: string) =>
     Object.fromEntries(
-      layers.flatMap((i) => ["key", "value"].map((kind) => [`${prefix}.${i}.${kind}`, cache(length)])),
+      layers.flatMap((i) =>
+        ["key", "value"].map((kind) => [`${prefix}.${i}.${kind}`, cache(length)])
+      ),
     );
   return {
     nodes: [

@@ -2,96 +2,97 @@ import type * as Ort from "onnxruntime-web/webgpu";
 import { openModelDirectory } from "../../engine/loader/mod.ts";
 import { withOrt } from "../../engine/router/ort.ts";
 import { decoderFile } from "./decoder_file.ts";
+import { LogitsReadback } from "./logits_readback.ts";
+import { commonLength, type PeerAnswer, type PeerDecoder, type PeerOptions } from "./peer.ts";
 
-/** What a batch of prompts gave. */
-export interface PeerAnswer {
-  /** For each row, `maxTokens` of them: greedy, with no regard to stop tokens. */
-  tokens: number[][];
-  /** Milliseconds from the call to the first tokens. */
-  firstMs: number;
-  /** Milliseconds from the first tokens to the last. */
-  restMs: number;
-  /** `[vocab]` for each row, at the last token of the prompt. */
+type Tensors = Record<string, Ort.Tensor>;
+type Row = Float32Array | Float16Array;
+
+/** With what a test compares. */
+export interface OrtAnswer extends PeerAnswer {
+  /** `[vocab]` for each row, at the prompt's last token. */
   firstLogits: Float32Array[];
 }
 
-export interface PeerOptions {
-  modelDirectory: string;
-  /** f16 needs the device's shader-f16. */
-  dtype: "f16" | "f32";
-  /** Prompt and answer together. */
-  maxModelLen: number;
+interface OrtOptions extends PeerOptions {
+  /** Logits come by Weft's way instead of onnxruntime's, which waits for Deno's `mapAsync`. */
+  quickReadback?: boolean;
 }
 
-/** The model on onnxruntime-web's WebGPU provider: the way transformers.js drives it. */
-export class OrtDecoder {
+/**
+ * The model on onnxruntime-web's WebGPU provider, driven as transformers.js does: the KV cache stays
+ * on the GPU, each step's present is the next one's past, and the host draws from the logits.
+ */
+export class OrtDecoder implements PeerDecoder {
   readonly #ort: typeof Ort;
   readonly #session: Ort.InferenceSession;
-  readonly #options: PeerOptions;
-  readonly #cacheShape: (batch: number) => number[];
+  readonly #readback: LogitsReadback | null;
+  readonly #dtype: "f16" | "f32";
   readonly #cacheNames: string[];
+  /** Of one row's empty cache. */
+  readonly #cacheDims: number[];
 
   private constructor(
-    parts: { ort: typeof Ort; session: Ort.InferenceSession },
-    options: PeerOptions,
-    shape: { kvHeads: number; headDim: number; layers: number },
+    ort: typeof Ort,
+    session: Ort.InferenceSession,
+    parts: {
+      readback: LogitsReadback | null;
+      dtype: "f16" | "f32";
+      cacheNames: string[];
+      cacheDims: number[];
+    },
   ) {
-    this.#ort = parts.ort;
-    this.#session = parts.session;
-    this.#options = options;
-    this.#cacheShape = (batch) => [batch, shape.kvHeads, 0, shape.headDim];
-    this.#cacheNames = Array.from({ length: shape.layers }, (_, i) => [`${i}.key`, `${i}.value`])
-      .flat();
+    this.#ort = ort;
+    this.#session = session;
+    this.#readback = parts.readback;
+    this.#dtype = parts.dtype;
+    this.#cacheNames = parts.cacheNames;
+    this.#cacheDims = parts.cacheDims;
   }
 
-  /** Opens the model on a device of its own. Once a thread. */
-  static async open(options: PeerOptions): Promise<OrtDecoder> {
+  /** Opens the model on a device of onnxruntime's own; one at a time in a thread. */
+  static async open(options: OrtOptions): Promise<OrtDecoder> {
+    const { dtype, maxModelLen, quickReadback = false } = options;
     using model = await openModelDirectory(options.modelDirectory);
-    const { numKvHeads: kvHeads, headDim, numLayers: layers } = model.config;
-    const file = await decoderFile(model, {
-      dtype: options.dtype,
-      positions: options.maxModelLen,
-    });
+    const { numKvHeads, headDim, numLayers } = model.config;
+    const file = await decoderFile(model, { dtype, positions: maxModelLen });
+    const cacheNames = Array.from({ length: numLayers }, (_, i) => [`${i}.key`, `${i}.value`])
+      .flat();
+    const onGpu = cacheNames.map((name) => `present.${name}`);
+    if (quickReadback) onGpu.push("logits");
     const ort = await withOrt((ort) => Promise.resolve(ort));
     ort.env.webgpu.powerPreference = "high-performance";
-    const locations: Record<string, "gpu-buffer"> = {};
-    for (let i = 0; i < layers; i++) {
-      locations[`present.${i}.key`] = "gpu-buffer";
-      locations[`present.${i}.value`] = "gpu-buffer";
-    }
     const session = await ort.InferenceSession.create(file, {
       executionProviders: [{ name: "webgpu", validationMode: "disabled" }],
-      preferredOutputLocation: locations,
+      preferredOutputLocation: Object.fromEntries(onGpu.map((name) => [name, "gpu-buffer"])),
       graphOptimizationLevel: "all",
       logSeverityLevel: 4,
     });
-    return new OrtDecoder({ ort, session }, options, { kvHeads, headDim, layers });
+    const readback = quickReadback
+      ? new LogitsReadback(await ort.env.webgpu.device as GPUDevice)
+      : null;
+    const cacheDims = [numKvHeads, 0, headDim];
+    return new OrtDecoder(ort, session, { readback, dtype, cacheNames, cacheDims });
   }
 
-  /** Greedy answers of `maxTokens` to prompts of one length. */
-  async generate(prompts: readonly number[][], maxTokens: number): Promise<PeerAnswer> {
+  async generate(prompts: readonly number[][], maxTokens: number): Promise<OrtAnswer> {
     const start = performance.now();
     const batch = prompts.length;
-    const length = prompts[0].length;
-    if (prompts.some((prompt) => prompt.length !== length)) {
-      throw new RangeError(`prompts of lengths ${prompts.map((p) => p.length)}; one is needed`);
-    }
-    let past = this.#emptyCache(batch);
-    let ids = prompts.flat();
+    const length = commonLength(prompts);
+    const tokens: number[][] = prompts.map(() => []);
     let firstLogits: Float32Array[] = [];
     let firstAt = 0;
-    const tokens: number[][] = prompts.map(() => []);
+    let past = this.#emptyCache(batch);
+    let ids = prompts.flat();
     for (let i = 0; i < maxTokens; i++) {
-      const feeds = {
-        input_ids: this.#int64(ids, [batch, ids.length / batch]),
-        attention_mask: this.#int64(Array(batch * (length + i)).fill(1), [batch, length + i]),
+      const outputs = await this.#session.run({
+        input_ids: this.#int64(ids, batch),
+        attention_mask: this.#int64(Array(batch * (length + i)).fill(1), batch),
         ...past,
-      };
-      const outputs = await this.#session.run(feeds);
-      for (const tensor of Object.values(past)) tensor.dispose();
-      past = this.#nextCache(outputs);
-      const rows = rowsOf(outputs.logits, batch);
-      outputs.logits.dispose();
+      }) as Tensors;
+      dispose(past);
+      past = this.#nextPast(outputs);
+      const rows = await this.#rowsOf(outputs.logits, batch);
       ids = rows.map(argmax);
       ids.forEach((token, row) => tokens[row].push(token));
       if (i > 0) continue;
@@ -99,43 +100,63 @@ export class OrtDecoder {
       firstLogits = rows.map((row) => Float32Array.from(row));
     }
     const end = performance.now();
-    for (const tensor of Object.values(past)) tensor.dispose();
+    dispose(past);
     return { tokens, firstMs: firstAt - start, restMs: end - firstAt, firstLogits };
   }
 
   async close(): Promise<void> {
+    await this.#readback?.close();
     await this.#session.release();
   }
 
-  #emptyCache(batch: number): Record<string, Ort.Tensor> {
-    const type = this.#options.dtype === "f16" ? "float16" : "float32";
-    const none = type === "float16" ? new Uint16Array(0) : new Float32Array(0);
-    return Object.fromEntries(this.#cacheNames.map((name) => [
-      `past_key_values.${name}`,
-      new this.#ort.Tensor(type as "float32", none as Float32Array, this.#cacheShape(batch)),
-    ]));
+  #emptyCache(batch: number): Tensors {
+    const dims = [batch, ...this.#cacheDims];
+    const empty = () =>
+      this.#dtype === "f16"
+        ? new this.#ort.Tensor("float16", new Uint16Array(0), dims)
+        : new this.#ort.Tensor("float32", new Float32Array(0), dims);
+    return Object.fromEntries(
+      this.#cacheNames.map((name) => [`past_key_values.${name}`, empty()]),
+    );
   }
 
-  #nextCache(outputs: Ort.InferenceSession.OnnxValueMapType): Record<string, Ort.Tensor> {
+  #nextPast(outputs: Tensors): Tensors {
     return Object.fromEntries(
       this.#cacheNames.map((name) => [`past_key_values.${name}`, outputs[`present.${name}`]]),
-    ) as Record<string, Ort.Tensor>;
+    );
   }
 
-  #int64(values: number[], dims: number[]): Ort.Tensor {
-    return new this.#ort.Tensor("int64", BigInt64Array.from(values, BigInt), dims);
+  /** `[batch, …]` of whole numbers. */
+  #int64(values: number[], batch: number): Ort.Tensor {
+    return new this.#ort.Tensor("int64", BigInt64Array.from(values, BigInt), [
+      batch,
+      values.length / batch,
+    ]);
+  }
+
+  async #rowsOf(logits: Ort.Tensor, batch: number): Promise<Row[]> {
+    const values = this.#readback
+      ? this.#typed(await this.#readback.read(logits.gpuBuffer as GPUBuffer, this.#bytes(logits)))
+      : this.#typed((logits.data as Float32Array<ArrayBuffer>).slice().buffer);
+    logits.dispose();
+    const vocab = values.length / batch;
+    return Array.from(
+      { length: batch },
+      (_, row) => values.subarray(row * vocab, (row + 1) * vocab),
+    );
+  }
+
+  #bytes(tensor: Ort.Tensor): number {
+    return tensor.size * (this.#dtype === "f16" ? 2 : 4);
+  }
+
+  #typed(data: ArrayBuffer): Row {
+    return this.#dtype === "f16" ? new Float16Array(data) : new Float32Array(data);
   }
 }
 
-type Row = Float32Array | Float16Array;
-
-function rowsOf(logits: Ort.OnnxValue, batch: number): Row[] {
-  const data = (logits as Ort.Tensor).data;
-  const values = data instanceof Uint16Array
-    ? new Float16Array(data.buffer as ArrayBuffer, data.byteOffset, data.length)
-    : data as unknown as Row;
-  const vocab = values.length / batch;
-  return Array.from({ length: batch }, (_, row) => values.subarray(row * vocab, (row + 1) * vocab));
+function dispose(tensors: Tensors): void {
+  for (const tensor of Object.values(tensors)) tensor.dispose();
 }
 
 /** The first of the largest values. */
