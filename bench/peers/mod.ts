@@ -5,7 +5,7 @@ import type { BenchContext } from "../context.ts";
 import { promptOf, runBatch } from "../engine/batch.ts";
 import { Shared } from "../engine/shared.ts";
 import type { Ratio, Series, SeriesGroup } from "../series.ts";
-import type { PeerDecoder, PeerName } from "./peer.ts";
+import { type PeerDecoder, type PeerName, PEERS } from "./peer.ts";
 import { PeerClient } from "./peer_client.ts";
 
 const BATCHES = [1, 8];
@@ -16,6 +16,14 @@ const MAX_MODEL_LEN = 1024;
 /** Answers whose tokens are compared. */
 const COMPARED = { prompts: 8, tokens: 16 };
 const COMPARED_SALT = 5;
+
+/**
+ * Those that are worth their time on a kind of device: how logits come back matters where a step is
+ * short.
+ */
+export function peersFor({ isSoftware }: Pick<BenchContext, "isSoftware">): PeerName[] {
+  return PEERS.filter((peer) => !isSoftware || peer !== "onnxruntime-web, quick readback");
+}
 
 /** A model on Weft and on its peers, in turns on the same device. */
 export function peerGroup(

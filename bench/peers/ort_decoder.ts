@@ -8,12 +8,6 @@ import { commonLength, type PeerAnswer, type PeerDecoder, type PeerOptions } fro
 type Tensors = Record<string, Ort.Tensor>;
 type Row = Float32Array | Float16Array;
 
-/** With what a test compares. */
-export interface OrtAnswer extends PeerAnswer {
-  /** `[vocab]` for each row, at the prompt's last token. */
-  firstLogits: Float32Array[];
-}
-
 interface OrtOptions extends PeerOptions {
   /** Logits come by Weft's way instead of onnxruntime's, which waits for Deno's `mapAsync`. */
   quickReadback?: boolean;
@@ -75,7 +69,7 @@ export class OrtDecoder implements PeerDecoder {
     return new OrtDecoder(ort, session, { readback, dtype, cacheNames, cacheDims });
   }
 
-  async generate(prompts: readonly number[][], maxTokens: number): Promise<OrtAnswer> {
+  async generate(prompts: readonly number[][], maxTokens: number): Promise<PeerAnswer> {
     const start = performance.now();
     const batch = prompts.length;
     const length = commonLength(prompts);

@@ -23,6 +23,8 @@ export interface PeerAnswer {
   firstMs: number;
   /** Milliseconds from the first tokens to the last. */
   restMs: number;
+  /** `[vocab]` for each row, at the prompt's last token; onnxruntime-web only. */
+  firstLogits?: Float32Array[];
 }
 
 export interface PeerDecoder {
