@@ -3,20 +3,24 @@
 export const FLOAT = 1;
 export const INT32 = 6;
 export const INT64 = 7;
+export const FLOAT16 = 10;
 
-/** A constant: float32 values, or int64 where they are bigint; `dims` may lie. */
+/** A constant: float32 values, f16 bits, or int64 where they are bigint; `dims` may lie. */
 export interface Constant {
   dims: number[];
-  values: number[] | bigint[] | Float32Array;
+  values: number[] | bigint[] | Float32Array | Uint16Array;
   external?: boolean;
 }
 
-/** One operation; an attribute is a whole number, a list of them or a text. */
+/** A whole number, a list of them, a text, or a float. */
+export type Attribute = number | number[] | string | { float: number };
+
+/** One operation; an input or output left out has the name "". */
 export interface Operation {
   op: string;
   inputs: string[];
   outputs: string[];
-  attributes?: Record<string, number | number[] | string>;
+  attributes?: Record<string, Attribute>;
   domain?: string;
 }
 
@@ -28,6 +32,8 @@ export interface ModelOutline {
   metadata: Record<string, string>;
   /** 17 unless given. */
   opset?: number;
+  /** Versions of the operator sets besides ONNX's own, by domain. */
+  domains?: Record<string, number>;
 }
 
 /** The bytes of a ModelProto. */
@@ -39,10 +45,11 @@ export function onnxFile(model: ModelOutline): Uint8Array<ArrayBuffer> {
     ...Object.entries(model.inputs).map(([name, value]) => field(11, valueInfo(name, value))),
     ...Object.entries(model.outputs).map(([name, value]) => field(12, valueInfo(name, value))),
   ];
-  const opset = join([field(1, ""), field(2, model.opset ?? 17)]);
+  const opsets = Object.entries({ "": model.opset ?? 17, ...model.domains })
+    .map(([domain, version]) => field(8, join([field(1, domain), field(2, version)])));
   const metadata = Object.entries(model.metadata)
     .map(([key, value]) => field(14, join([field(1, key), field(2, value)])));
-  return join([field(1, 8), field(7, join(graph)), field(8, opset), ...metadata]);
+  return join([field(1, 8), field(7, join(graph)), ...opsets, ...metadata]);
 }
 
 function operation({ op, inputs, outputs, attributes = {}, domain = "" }: Operation): Uint8Array {
@@ -55,23 +62,35 @@ function operation({ op, inputs, outputs, attributes = {}, domain = "" }: Operat
   ]);
 }
 
-function attribute(name: string, value: number | number[] | string): Uint8Array {
+function attribute(name: string, value: Attribute): Uint8Array {
   if (typeof value === "number") return join([field(1, name), field(3, value), field(20, 2)]);
   if (typeof value === "string") return join([field(1, name), field(4, value), field(20, 3)]);
-  return join([field(1, name), ...value.map((entry) => field(8, entry)), field(20, 7)]);
+  if (Array.isArray(value)) {
+    return join([field(1, name), ...value.map((entry) => field(8, entry)), field(20, 7)]);
+  }
+  const bytes = new Uint8Array(Float32Array.of(value.float).buffer);
+  return join([field(1, name), varint(2 * 8 + 5), bytes, field(20, 1)]);
 }
 
 function constant(name: string, { dims, values, external }: Constant): Uint8Array {
-  const whole = typeof values[0] === "bigint";
-  const raw = whole ? new BigInt64Array(values as bigint[]) : Float32Array.from(values as number[]);
+  const { type, raw } = rawData(values);
   return join([
     ...dims.map((size) => field(1, size)),
-    field(2, whole ? INT64 : FLOAT),
+    field(2, type),
     field(8, name),
     ...(external
       ? [field(13, join([field(1, "location"), field(2, "weights.bin")])), field(14, 1)]
-      : [field(9, new Uint8Array(raw.buffer))]),
+      : [field(9, new Uint8Array(raw.buffer, raw.byteOffset, raw.byteLength))]),
   ]);
+}
+
+function rawData(values: Constant["values"]): { type: number; raw: ArrayBufferView } {
+  if (values instanceof Uint16Array) return { type: FLOAT16, raw: values };
+  if (values instanceof Float32Array) return { type: FLOAT, raw: values };
+  if (typeof values[0] === "bigint") {
+    return { type: INT64, raw: new BigInt64Array(values as bigint[]) };
+  }
+  return { type: FLOAT, raw: Float32Array.from(values as number[]) };
 }
 
 function valueInfo(
