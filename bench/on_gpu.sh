@@ -1,5 +1,5 @@
 #!/bin/sh
-# What only a GPU shows, in one go: the kernels' tests on its driver, then the benches.
+# What only a GPU shows, in one go: the kernels' tests on its driver, then the bench in its quick form.
 # Usage: bench/on_gpu.sh [results folder]; wants `deno` on the PATH and node_modules in place.
 set -u
 results="${1:-.weft/bench/on_gpu}"
@@ -11,6 +11,5 @@ for tests in tests/engine/*; do
   timeout 300 deno test -A --no-check "$tests" >"$results/$name.log" 2>&1
   echo "$name: exit $? $(grep -E '^(ok|FAILED) \|' "$results/$name.log")"
 done
-for bench in platform demo shapes; do
-  timeout 600 deno run -A --no-check bench/main.ts "$bench" 2>&1 | tee "$results/bench_$bench.log"
-done
+timeout 600 deno run -A --no-check bench/main.ts --quick 2>&1 | tee "$results/bench.log"
+cp .weft/bench/*.jsonl "$results"

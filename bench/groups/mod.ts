@@ -1,5 +1,7 @@
 import type { BenchContext } from "../context.ts";
+import { DEMO } from "../demo_model.ts";
 import type { GROUPS } from "../options.ts";
+import { peerGroup, peersFor } from "../peers/mod.ts";
 import type { SeriesGroup } from "../series.ts";
 import type { Shape } from "../shapes/shapes.ts";
 import { contextGroup } from "./context_length.ts";
@@ -14,10 +16,10 @@ import { shapeGroup } from "./shapes.ts";
 import { startGroup } from "./start.ts";
 
 /** The groups of a part. Nothing is opened before it is measured. */
-export async function groupsOf(
+export function groupsOf(
   part: typeof GROUPS[number],
   context: BenchContext,
-): Promise<SeriesGroup[]> {
+): SeriesGroup[] {
   switch (part) {
     case "limits":
       return [limitsGroup(context)];
@@ -42,7 +44,7 @@ export async function groupsOf(
     case "kernels":
       return kernelModels(context).map((shape) => kernelGroup(context, shape));
     case "peers":
-      return await peers(context);
+      return peerGroups(context);
   }
 }
 
@@ -51,6 +53,12 @@ function kernelModels({ isQuick, isSoftware, shapes }: BenchContext): (Shape | n
   return isQuick && isSoftware ? [null] : [null, ...shapes];
 }
 
-function peers(_context: BenchContext): Promise<SeriesGroup[]> {
-  return Promise.resolve([]);
+/** Weft beside other engines. */
+function peerGroups(context: BenchContext): SeriesGroup[] {
+  return [peerGroup(context, {
+    name: "demo",
+    title: "The demo pack on Weft and its peers",
+    modelDirectory: DEMO,
+    peers: peersFor(context),
+  })];
 }

@@ -1,3 +1,4 @@
+import { pairedRatios } from "../run/ratios.ts";
 import type { Figures } from "./figures.ts";
 
 /** What the project wants of a figure. */
@@ -39,18 +40,33 @@ export function targetsOf(figures: Figures): Target[] {
   ];
 }
 
+const PEER = "onnxruntime-web";
+const AGAINST_PEER: readonly (readonly [string, string, Bound])[] = [
+  ["decode/batch=1", "decode, batch 1", atLeast(3)],
+  ["decode/batch=8", "decode, batch 8", atLeast(5)],
+  ["prefill/tokens=512", "prefill of 512 tokens", atLeast(1.3)],
+];
+
 function peerTargets(figures: Figures): Target[] {
-  const peer = "onnxruntime-web";
-  const against = (series: string, bound: Bound): Target => ({
-    what: `${series.replace("/", ", ").replace("=", " ")} against ${peer}`,
-    ...bound,
-    values: figures.ratios(`peers/${series}/weft`, `peers/${series}/${peer}`),
-  });
-  return [
-    against("decode/batch=1", atLeast(3)),
-    against("decode/batch=8", atLeast(5)),
-    against("prefill/tokens=512", atLeast(1.3)),
-  ];
+  const found = figures.between("peers/", "/decode/batch=1/weft");
+  return (found.length > 0 ? found : ["demo"]).flatMap((model) =>
+    AGAINST_PEER.map(([series, what, bound]) => ({
+      what: `${what}, against ${PEER} (${model})`,
+      ...bound,
+      values: pairedRatios(
+        figures.values(`peers/${model}/${series}/weft`),
+        bestOfPeer(figures, `peers/${model}/${series}/`),
+      ),
+    }))
+  );
+}
+
+/** Of each round the fastest way in which the peer was run. */
+function bestOfPeer(figures: Figures, start: string): number[] {
+  const ways = figures.between(start, "").filter((name) => name.startsWith(PEER))
+    .map((name) => figures.values(start + name));
+  const rounds = ways.length === 0 ? 0 : Math.max(...ways.map(({ length }) => length));
+  return Array.from({ length: rounds }, (_, i) => Math.max(...ways.map((way) => way[i] ?? 0)));
 }
 
 const LORA: readonly (readonly [string, string, Bound])[] = [

@@ -34,7 +34,7 @@ export async function runBench(options: BenchOptions): Promise<number> {
   );
   const groups: SeriesGroup[] = [];
   for (const part of options.parts) {
-    if (isGroup(part)) groups.push(...await groupsOf(part, context));
+    if (isGroup(part)) groups.push(...groupsOf(part, context));
   }
   const chosen = groups.map((group) => only(group, options.only)).filter(hasSomething);
   if (!options.isPartial) await rm(path, { force: true });
@@ -43,11 +43,16 @@ export async function runBench(options: BenchOptions): Promise<number> {
   const deadlineMs = options.isQuick ? performance.now() + QUICK_MS : undefined;
   let failures = 0;
   for (const group of chosen) {
+    let left = group.series.length * (options.rounds + 1);
     const result = await measureGroup(group, {
       ...options,
       deadlineMs,
-      onTurn: (name, round) => progress.turn(name, round),
+      onTurn: (name, round) => {
+        left--;
+        progress.turn(name, round);
+      },
     });
+    progress.skip(left);
     failures += result.skipped.filter(({ failed }) => failed).length;
     printGroup(group, result);
     await writeLines(path, [
