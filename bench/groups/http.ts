@@ -38,7 +38,7 @@ export function httpGroup({ isQuick }: BenchContext): SeriesGroup {
         rate: "tokens/s",
       },
       round: async () => {
-        const requests = Math.ceil((isQuick ? 8 : LEAST_REQUESTS) / clients);
+        const requests = Math.ceil((isQuick ? 4 : LEAST_REQUESTS) / clients);
         return await measure(await server.get(), { clients, requests });
       },
     })),

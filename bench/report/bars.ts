@@ -13,6 +13,9 @@ export interface Bar {
   verdict: "met" | "missed" | "not measured here (GPU only)" | "not measured";
 }
 
+/** With fewer a verdict may be chance, and the table says so. */
+const ENOUGH_ROUNDS = 3;
+
 /** Every target, from the results of one device alone. */
 export function barsOf(lines: readonly ResultLine[]): Bar[] {
   const figures = new Figures(lines);
@@ -29,12 +32,15 @@ function barOf(target: Target, figures: Figures): Bar {
   if (summary === null) return { what, wanted, measured: null, verdict: "not measured" };
   const { middle, least, most } = summary;
   const isMet = bound.kind === "least" ? middle >= bound.value : middle <= bound.value;
+  const spread = least === most ? [] : [`${show(target, least)} to ${show(target, most)}`];
+  const few = values.length < ENOUGH_ROUNDS
+    ? [values.length === 1 ? "1 round" : `${values.length} rounds`]
+    : [];
+  const remarks = [...spread, ...few].join(", ");
   return {
     what,
     wanted,
-    measured: values.length === 1 || least === most
-      ? show(target, middle)
-      : `${show(target, middle)} (${show(target, least)} to ${show(target, most)})`,
+    measured: show(target, middle) + (remarks && ` (${remarks})`),
     verdict: isMet ? "met" : "missed",
   };
 }

@@ -31,7 +31,7 @@ Deno.test("below a least value is missed, above a most value too", () => {
   assert.deepEqual(bar(lines, /decode, batch 1, against/), {
     what: "decode, batch 1, against onnxruntime-web (demo)",
     wanted: "≥ 3",
-    measured: "2",
+    measured: "2 (1 round)",
     verdict: "missed",
   });
   assert.equal(bar(lines, /start to ready/).verdict, "missed");
@@ -44,16 +44,16 @@ Deno.test("step time is what throughput says the other way round", () => {
     line("shapes/Qwen2-1.5B/decode/batch=1/rate", [100], { isSoftware: false }),
     line("shapes/Qwen2-1.5B/decode/batch=8/rate", [640], { isSoftware: false }),
   ];
-  assert.equal(bar(lines, /100 resident/).measured, "1.01");
+  assert.equal(bar(lines, /100 resident/).measured, "1.01 (1 round)");
   const gpu = lines.map((one) => ({ ...one, isSoftware: false }));
-  assert.equal(bar(gpu, /step time, batch 8.*1\.5B/).measured, "1.25");
+  assert.equal(bar(gpu, /step time, batch 8.*1\.5B/).measured, "1.25 (1 round)");
 });
 
 Deno.test("what only a GPU shows isn't judged on a software driver", () => {
   const name = "shapes/Llama-3-8B/decode/batch=1/of_stream";
   assert.equal(bar([line(name, [0.6])], /stream.*8B/).verdict, "not measured here (GPU only)");
   const onGpu = bar([line(name, [0.6], { isSoftware: false })], /stream.*8B/);
-  assert.deepEqual([onGpu.measured, onGpu.verdict], ["60 %", "met"]);
+  assert.deepEqual([onGpu.measured, onGpu.verdict], ["60 % (1 round)", "met"]);
 });
 
 Deno.test("without figures nothing is met or missed", () => {
@@ -65,5 +65,5 @@ Deno.test("what LoRA adds to a layer is the difference of two counts", () => {
   const name = (work: string) => `kernels/demo/${work}/step/dispatches_per_layer`;
   const lines = [line(name("batch=8"), [9, 9]), line(name("lora, batch=8"), [17, 17])];
   const { measured, verdict } = bar(lines, /LoRA adds/);
-  assert.deepEqual([measured, verdict], ["8", "missed"]);
+  assert.deepEqual([measured, verdict], ["8 (2 rounds)", "missed"]);
 });
