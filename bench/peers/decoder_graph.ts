@@ -46,6 +46,7 @@ export function decoderGraph(config: ModelConfig, dtype: "f16" | "f32"): Decoder
       ),
     );
   return {
+    name: "decoder",
     nodes: [
       ...lengthNodes(),
       node("Gather", ["embedding", "input_ids"], "x0", { axis: 0 }),

@@ -1,47 +1,88 @@
+import { rm } from "node:fs/promises";
 import type { Engine } from "../../engine/core/engine.ts";
 import { GREEDY } from "../../engine/core/generation.ts";
 import { startEngine } from "../../engine/mod.ts";
 import type { BenchContext } from "../context.ts";
 import { promptOf, runBatch } from "../engine/batch.ts";
 import { Shared } from "../engine/shared.ts";
+import { writeRandomModel } from "../shapes/random_model.ts";
+import type { Shape } from "../shapes/shapes.ts";
 import type { Ratio, Series, SeriesGroup } from "../series.ts";
 import { type PeerDecoder, type PeerName, PEERS } from "./peer.ts";
 import { PeerClient } from "./peer_client.ts";
 
+type PeerContext = Pick<BenchContext, "isSoftware" | "isQuick">;
+
+const DEMO = "models/demo";
+const SHAPE_DIRECTORY = ".weft/bench/peers/shapes";
 const BATCHES = [1, 8];
 const PREFILL = 512;
 const PROMPT_TOKENS = 64;
 const MAX_MODEL_LEN = 1024;
 
 /** Answers whose tokens are compared. */
-const COMPARED = { prompts: 8, tokens: 16 };
+const COMPARED = { prompts: 4, tokens: 8 };
 const COMPARED_SALT = 5;
 
 /**
  * Those that are worth their time on a kind of device: how logits come back matters where a step is
  * short.
  */
-export function peersFor({ isSoftware }: Pick<BenchContext, "isSoftware">): PeerName[] {
+export function peersFor({ isSoftware }: Pick<PeerContext, "isSoftware">): PeerName[] {
   return PEERS.filter((peer) => !isSoftware || peer !== "onnxruntime-web, quick readback");
 }
 
-/** A model on Weft and on its peers, in turns on the same device. */
-export function peerGroup(
-  { isSoftware, isQuick }: Pick<BenchContext, "isSoftware" | "isQuick">,
-  { name, title, modelDirectory, peers }: {
-    /** `peers/` goes before it. */
+/** The demo pack on Weft and on its peers, in turns on the same device. */
+export function demoPeers(context: PeerContext): SeriesGroup {
+  const { isSoftware, isQuick } = context;
+  return peerGroup(context, {
+    name: "peers/demo",
+    title: "The demo pack on Weft and its peers",
+    directory: new Shared(() => Promise.resolve(DEMO), () => {}),
+    answerTokens: isSoftware ? (isQuick ? 17 : 33) : 128,
+  });
+}
+
+/**
+ * The same with random weights. The ONNX file must stay below 2 GB, which the peers' f16 weights of
+ * Qwen2-0.5B do and those of larger shapes don't.
+ */
+export function shapePeers(context: PeerContext, shape: Shape): SeriesGroup {
+  const directory = `${SHAPE_DIRECTORY}/${shape.name.replaceAll(/[^\w.-]+/g, "_")}`;
+  return peerGroup(context, {
+    name: `peers/${shape.name}`,
+    title: `${shape.name}, random weights, on Weft and its peers`,
+    directory: new Shared(
+      async () => {
+        await writeRandomModel(directory, shape);
+        return directory;
+      },
+      () => rm(directory, { recursive: true }),
+    ),
+    answerTokens: context.isSoftware ? 9 : 128,
+  });
+}
+
+function peerGroup(
+  { isSoftware }: PeerContext,
+  { name, title, directory, answerTokens }: {
     name: string;
     title: string;
-    modelDirectory: string;
-    peers: readonly PeerName[];
+    directory: Shared<string>;
+    answerTokens: number;
   },
 ): SeriesGroup {
-  const weft = new Shared(() => openWeft(modelDirectory), (engine) => engine.close());
-  const others = peers.map((peer) => ({
+  const weft = new Shared(
+    async () => await openWeft(await directory.get()),
+    (engine) => engine.close(),
+  );
+  const others = peersFor({ isSoftware }).map((peer) => ({
     peer,
-    decoder: new Shared(() => openPeer(peer, modelDirectory), (decoder) => decoder.close()),
+    decoder: new Shared(
+      async () => await openPeer(peer, await directory.get()),
+      (decoder) => decoder.close(),
+    ),
   }));
-  const answerTokens = isSoftware ? (isQuick ? 17 : 33) : 128;
   const run = { promptTokens: PROMPT_TOKENS, answerTokens };
   const series: Series[] = [];
   const ratios: Ratio[] = [];
@@ -83,13 +124,14 @@ export function peerGroup(
     });
   }
   return {
-    name: `peers/${name}`,
+    name,
     title,
     series,
     ratios,
     close: async () => {
       await weft.close();
       for (const { decoder } of others) await decoder.close();
+      await directory.close();
     },
   };
 }

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { decoderGraph } from "../../../bench/peers/decoder_graph.ts";
-import { peerGroup, peersFor } from "../../../bench/peers/mod.ts";
+import { demoPeers, peersFor, shapePeers } from "../../../bench/peers/mod.ts";
 import type { PeerDecoder, PeerName } from "../../../bench/peers/peer.ts";
 import { PeerClient } from "../../../bench/peers/peer_client.ts";
+import { shapes } from "../../../bench/shapes/shapes.ts";
 import { WeftError } from "../../../engine/core/errors.ts";
 import { readModelConfig } from "../../../engine/mod.ts";
 
@@ -103,17 +104,16 @@ Deno.test("a peer that can't be opened says why", async () => {
 
 Deno.test("each ratio to a peer is of two series of its group", () => {
   for (const isSoftware of [true, false]) {
-    const peers = peersFor({ isSoftware });
-    const group = peerGroup(
-      { isSoftware, isQuick: true },
-      { name: "demo", title: "Demo", modelDirectory: "models/demo", peers },
-    );
-    const names = group.series.map(({ name }) => name);
-    assert.equal(new Set(names).size, names.length);
-    assert.equal(group.ratios!.length, 3 * peers.length);
-    for (const { over, under } of group.ratios!) {
-      assert.ok(names.includes(over), over);
-      assert.ok(names.includes(under), under);
+    const context = { isSoftware, isQuick: true };
+    const [shape] = shapes({ layers: 1 });
+    for (const group of [demoPeers(context), shapePeers(context, shape)]) {
+      const names = group.series.map(({ name }) => name);
+      assert.equal(new Set(names).size, names.length);
+      assert.equal(group.ratios!.length, 3 * peersFor(context).length);
+      for (const { over, under } of group.ratios!) {
+        assert.ok(names.includes(over), over);
+        assert.ok(names.includes(under), under);
+      }
     }
   }
 });
