@@ -1,7 +1,6 @@
 import type { BenchContext } from "../context.ts";
-import { DEMO } from "../demo_model.ts";
 import type { GROUPS } from "../options.ts";
-import { peerGroup, peersFor } from "../peers/mod.ts";
+import { demoPeers, shapePeers } from "../peers/mod.ts";
 import type { SeriesGroup } from "../series.ts";
 import type { Shape } from "../shapes/shapes.ts";
 import { contextGroup } from "./context_length.ts";
@@ -14,6 +13,8 @@ import { residentGroup } from "./resident.ts";
 import { routerGroup } from "./router.ts";
 import { shapeGroup } from "./shapes.ts";
 import { startGroup } from "./start.ts";
+
+const SMALLEST_SHAPE = "Qwen2-0.5B";
 
 /** The groups of a part. Nothing is opened before it is measured. */
 export function groupsOf(
@@ -53,12 +54,9 @@ function kernelModels({ isQuick, isSoftware, shapes }: BenchContext): (Shape | n
   return isQuick && isSoftware ? [null] : [null, ...shapes];
 }
 
-/** Weft beside other engines. */
+/** Other engines hold a model as one ONNX file below 2 GB: of the shapes only the smallest is. */
 function peerGroups(context: BenchContext): SeriesGroup[] {
-  return [peerGroup(context, {
-    name: "demo",
-    title: "The demo pack on Weft and its peers",
-    modelDirectory: DEMO,
-    peers: peersFor(context),
-  })];
+  if (context.isQuick && context.isSoftware) return [demoPeers(context)];
+  const shapes = context.shapes.filter(({ name }) => name.startsWith(SMALLEST_SHAPE));
+  return [demoPeers(context), ...shapes.map((shape) => shapePeers(context, shape))];
 }
