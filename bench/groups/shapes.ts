@@ -6,7 +6,7 @@ import { decodeBytes, prefillFlops } from "../engine/costs.ts";
 import { Shared } from "../engine/shared.ts";
 import type { Reading, SeriesGroup } from "../series.ts";
 import { DeviceLimits } from "../kernels/limits.ts";
-import { ShapeFiles } from "../shapes/shape_files.ts";
+import { shapeDirectory } from "../shapes/shape_files.ts";
 import type { Shape } from "../shapes/shapes.ts";
 import { decodeBatches } from "./decode_plan.ts";
 
@@ -17,7 +17,6 @@ const PROMPT_TOKENS = 64;
 interface Opened {
   engine: Engine;
   limits: { streamBytes: number; fmaFlops: number };
-  files: ShapeFiles;
 }
 
 /** Random weights in a real model's shape, against what the device does at best. */
@@ -25,7 +24,10 @@ export function shapeGroup(context: BenchContext, shape: Shape): SeriesGroup {
   const { isSoftware, isQuick } = context;
   const prefills = isSoftware ? [128, 512, 2048] : [128, 512, 2048, 8192];
   const answerTokens = isSoftware ? 9 : 128;
-  const opened = new Shared(() => open(shape, Math.max(...prefills) + 64), close);
+  const opened = new Shared(
+    () => open(shape, Math.max(...prefills) + 64),
+    ({ engine }) => engine.close(),
+  );
   const decode = async (batch: number): Promise<Reading> => {
     const { engine, limits } = await opened.get();
     const promptTokens = isSoftware ? 16 : PROMPT_TOKENS;
@@ -82,18 +84,12 @@ async function open(shape: Shape, maxModelLen: number): Promise<Opened> {
   const device = await DeviceLimits.open();
   const limits = { streamBytes: await device.streamBytes(), fmaFlops: await device.fmaFlops() };
   device.close();
-  const files = await ShapeFiles.write(shape);
   const engine = await startEngine({
-    modelDirectory: files.path,
+    modelDirectory: await shapeDirectory(shape),
     dtype: "f16",
     maxModelLen,
     maxBatch: 64,
     loadAdapter: () => Promise.reject(new Error("this bench has no adapters")),
   });
-  return { engine, limits, files };
-}
-
-async function close({ engine, files }: Opened): Promise<void> {
-  await engine.close();
-  await files[Symbol.asyncDispose]();
+  return { engine, limits };
 }

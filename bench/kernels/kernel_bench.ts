@@ -1,5 +1,5 @@
 import { DEMO } from "../demo_model.ts";
-import { ShapeFiles } from "../shapes/shape_files.ts";
+import { shapeDirectory } from "../shapes/shape_files.ts";
 import type { Shape } from "../shapes/shapes.ts";
 import { type Dispatch, GpuCalls } from "./gpu_calls.ts";
 import type { StepFacts } from "./kernel_costs.ts";
@@ -38,7 +38,6 @@ export interface Captured {
 export class KernelBench {
   readonly #runner: LocalRunner;
   readonly #calls: GpuCalls;
-  readonly #files: ShapeFiles | null;
   readonly #limits: { streamBytes: number; fmaFlops: number };
   readonly #leastMs: number;
 
@@ -46,14 +45,12 @@ export class KernelBench {
     runner: LocalRunner,
     parts: {
       calls: GpuCalls;
-      files: ShapeFiles | null;
       limits: { streamBytes: number; fmaFlops: number };
       leastMs: number;
     },
   ) {
     this.#runner = runner;
     this.#calls = parts.calls;
-    this.#files = parts.files;
     this.#limits = parts.limits;
     this.#leastMs = parts.leastMs;
   }
@@ -69,14 +66,14 @@ export class KernelBench {
       fmaFlops: await device.fmaFlops(leastMs),
     };
     device.close();
-    const files = shape ? await ShapeFiles.write(shape) : null;
+    const directory = shape ? await shapeDirectory(shape) : DEMO;
     const calls = new GpuCalls();
-    const runner = await LocalRunner.open(files?.path ?? DEMO, {
+    const runner = await LocalRunner.open(directory, {
       maxBatch: 8,
       maxModelLen: 2048,
       maxPrefillTokens: 512,
     });
-    return new KernelBench(runner, { calls, files, limits, leastMs });
+    return new KernelBench(runner, { calls, limits, leastMs });
   }
 
   async measure(work: Work): Promise<Captured> {
@@ -91,7 +88,6 @@ export class KernelBench {
   async close(): Promise<void> {
     this.#calls[Symbol.dispose]();
     await this.#runner.close();
-    await this.#files?.[Symbol.asyncDispose]();
   }
 
   async #measure(
