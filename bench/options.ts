@@ -12,6 +12,7 @@ export const GROUPS = [
   "http",
   "context",
   "shapes",
+  "quantized",
   "kernels",
   "peers",
 ] as const;
