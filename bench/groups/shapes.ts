@@ -5,7 +5,7 @@ import { runBatch } from "../engine/batch.ts";
 import { decodeBytes, prefillFlops } from "../engine/costs.ts";
 import { Shared } from "../engine/shared.ts";
 import type { Reading, SeriesGroup } from "../series.ts";
-import { DeviceLimits } from "../kernels/limits.ts";
+import { type Limits, measureLimits } from "../kernels/limits.ts";
 import { shapeDirectory } from "../shapes/shape_files.ts";
 import type { Shape } from "../shapes/shapes.ts";
 import { decodeBatches } from "./decode_plan.ts";
@@ -16,7 +16,7 @@ const PROMPT_TOKENS = 64;
 
 interface Opened {
   engine: Engine;
-  limits: { streamBytes: number; fmaFlops: number };
+  limits: Limits;
 }
 
 /** Random weights in a real model's shape, against what the device does at best. */
@@ -81,9 +81,7 @@ export function shapeGroup(context: BenchContext, shape: Shape): SeriesGroup {
 }
 
 async function open(shape: Shape, maxModelLen: number): Promise<Opened> {
-  const device = await DeviceLimits.open();
-  const limits = { streamBytes: await device.streamBytes(), fmaFlops: await device.fmaFlops() };
-  device.close();
+  const limits = await measureLimits();
   const engine = await startEngine({
     modelDirectory: await shapeDirectory(shape),
     dtype: "f16",

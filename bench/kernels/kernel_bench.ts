@@ -3,7 +3,7 @@ import { shapeDirectory } from "../shapes/shape_files.ts";
 import type { Shape } from "../shapes/shapes.ts";
 import { type Dispatch, GpuCalls } from "./gpu_calls.ts";
 import type { StepFacts } from "./kernel_costs.ts";
-import { DeviceLimits } from "./limits.ts";
+import { type Limits, measureLimits } from "./limits.ts";
 import { LocalRunner } from "./local_runner.ts";
 import { secondsEach } from "./seconds_each.ts";
 import { dispatchesPerLayer, kernelsOf, replay, type StepKernel, wears } from "./step_kernels.ts";
@@ -38,14 +38,14 @@ export interface Captured {
 export class KernelBench {
   readonly #runner: LocalRunner;
   readonly #calls: GpuCalls;
-  readonly #limits: { streamBytes: number; fmaFlops: number };
+  readonly #limits: Limits;
   readonly #leastMs: number;
 
   private constructor(
     runner: LocalRunner,
     parts: {
       calls: GpuCalls;
-      limits: { streamBytes: number; fmaFlops: number };
+      limits: Limits;
       leastMs: number;
     },
   ) {
@@ -60,12 +60,7 @@ export class KernelBench {
     shape: Shape | null,
     { leastMs }: { leastMs: number },
   ): Promise<KernelBench> {
-    const device = await DeviceLimits.open();
-    const limits = {
-      streamBytes: await device.streamBytes(leastMs),
-      fmaFlops: await device.fmaFlops(leastMs),
-    };
-    device.close();
+    const limits = await measureLimits(leastMs);
     const directory = shape ? await shapeDirectory(shape) : DEMO;
     const calls = new GpuCalls();
     const runner = await LocalRunner.open(directory, {
