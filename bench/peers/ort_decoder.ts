@@ -89,9 +89,11 @@ export class OrtDecoder implements PeerDecoder {
       const rows = await this.#rowsOf(outputs.logits, batch);
       ids = rows.map(argmax);
       ids.forEach((token, row) => tokens[row].push(token));
-      if (i > 0) continue;
-      firstAt = performance.now();
-      firstLogits = rows.map((row) => Float32Array.from(row));
+      if (i === 0) {
+        firstAt = performance.now();
+        firstLogits = rows.map((row) => Float32Array.from(row));
+      }
+      outputs.logits.dispose();
     }
     const end = performance.now();
     dispose(past);
@@ -130,22 +132,23 @@ export class OrtDecoder implements PeerDecoder {
 
   async #rowsOf(logits: Ort.Tensor, batch: number): Promise<Row[]> {
     const values = this.#readback
-      ? this.#typed(await this.#readback.read(logits.gpuBuffer as GPUBuffer, this.#bytes(logits)))
-      : this.#typed((logits.data as Float32Array<ArrayBuffer>).slice().buffer);
-    logits.dispose();
-    const vocab = values.length / batch;
-    return Array.from(
-      { length: batch },
-      (_, row) => values.subarray(row * vocab, (row + 1) * vocab),
+      ? await this.#readBack(logits)
+      : logits.data as Float32Array | Uint16Array;
+    const vocab = logits.size / batch;
+    return Array.from({ length: batch }, (_, row) => {
+      const { buffer, byteOffset } = values.subarray(row * vocab, (row + 1) * vocab);
+      return this.#dtype === "f16"
+        ? new Float16Array(buffer as ArrayBuffer, byteOffset, vocab)
+        : new Float32Array(buffer as ArrayBuffer, byteOffset, vocab);
+    });
+  }
+
+  async #readBack({ gpuBuffer, size }: Ort.Tensor): Promise<Float32Array | Uint16Array> {
+    const data = await this.#readback!.read(
+      gpuBuffer as GPUBuffer,
+      size * (this.#dtype === "f16" ? 2 : 4),
     );
-  }
-
-  #bytes(tensor: Ort.Tensor): number {
-    return tensor.size * (this.#dtype === "f16" ? 2 : 4);
-  }
-
-  #typed(data: ArrayBuffer): Row {
-    return this.#dtype === "f16" ? new Float16Array(data) : new Float32Array(data);
+    return this.#dtype === "f16" ? new Uint16Array(data) : new Float32Array(data);
   }
 }
 
@@ -156,6 +159,12 @@ function dispose(tensors: Tensors): void {
 /** The first of the largest values. */
 function argmax(row: Row): number {
   let best = 0;
-  for (let i = 1; i < row.length; i++) if (row[i] > row[best]) best = i;
+  let largest = row[0];
+  for (let i = 1; i < row.length; i++) {
+    const value = row[i];
+    if (value <= largest) continue;
+    best = i;
+    largest = value;
+  }
   return best;
 }
