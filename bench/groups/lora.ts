@@ -38,6 +38,11 @@ export function loraGroup(context: BenchContext, shape: Shape | null): SeriesGro
   ): Series => ({
     name: `decode/${name}`,
     unit: "tokens/s",
+    // Rows whose adapters are still on their way would begin when the others are done.
+    prepare: async () => {
+      const engine = (await opened.get())[which];
+      await runBatch(engine, { batch: BATCH, mixture, promptTokens, answerTokens: 1 });
+    },
     round: async () => {
       const engine = (await opened.get())[which];
       return (await runBatch(engine, { batch: BATCH, mixture, promptTokens, answerTokens })).rate;
