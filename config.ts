@@ -5,6 +5,7 @@ import {
   DTYPES,
   helpText,
   parseFlags,
+  QUANTIZATIONS,
   Settings,
 } from "./config_flags.ts";
 import { apiKey, byteSize, integer, oneOf, origin, text } from "./config_values.ts";
@@ -51,6 +52,7 @@ export interface Config {
   readonly apiKeys: readonly string[];
   readonly corsOrigins: readonly string[];
   readonly dtype: typeof DTYPES[number];
+  readonly quantize: typeof QUANTIZATIONS[number];
   /** Null: what the device gives. */
   readonly gpuMemoryBytes: number | null;
   readonly kvMemoryBytes: number | null;
@@ -116,6 +118,7 @@ function buildConfig(settings: Settings): Config {
     apiKeys: settings.many("api-key", apiKey, []),
     corsOrigins: settings.many("cors-origin", origin, []),
     dtype: settings.one("dtype", oneOf(DTYPES), "auto"),
+    quantize: settings.one("quantize", oneOf(QUANTIZATIONS), "none"),
     gpuMemoryBytes: settings.one("gpu-memory", byteSize, null),
     kvMemoryBytes: settings.one("kv-memory", byteSize, null),
     maxBatch: settings.one("max-batch", integer(1, 1024), null),

@@ -10,6 +10,9 @@ export const DEMO_ADAPTERS = "models/demo/adapters";
 /** `auto` takes f16 where the device has it. */
 export const DTYPES = ["auto", "f16", "f32"] as const;
 
+/** `none` stores the base model's matrices in the dtype. */
+export const QUANTIZATIONS = ["none", "int8", "int4"] as const;
+
 /** A flag: how it is shown, where else it is read from, and what it means. */
 interface Flag {
   value?: string;
@@ -71,7 +74,11 @@ const FLAGS = {
     help: "origin that browsers may call from (none); repeatable",
     multiple: true,
   },
-  dtype: { value: "TYPE", help: `weights on the GPU: ${DTYPES.join(", ")} (auto)` },
+  dtype: { value: "TYPE", help: `weights and KV cache on the GPU: ${DTYPES.join(", ")} (auto)` },
+  quantize: {
+    value: "FORMAT",
+    help: `the base model's matrices on the GPU: ${QUANTIZATIONS.join(", ")} (none)`,
+  },
   "gpu-memory": { value: "SIZE", help: "stay within this on the GPU (what it gives, less 10 %)" },
   "kv-memory": { value: "SIZE", help: "KV cache, such as 512MiB or 2GB (by the device)" },
   "max-batch": { value: "ROWS", help: "sequences that run at once (by the device)" },

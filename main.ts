@@ -59,6 +59,7 @@ async function run(config: Config): Promise<number> {
   const engine = await startEngine({
     modelDirectory,
     dtype: config.dtype,
+    quantize: config.quantize,
     maxBatch: config.maxBatch ?? undefined,
     maxModelLen: config.maxModelLen ?? undefined,
     gpuMemoryBytes: config.gpuMemoryBytes ?? undefined,

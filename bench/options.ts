@@ -1,19 +1,20 @@
 import { parseArgs } from "node:util";
 import { messageOf, WeftError } from "../engine/core/errors.ts";
 
-/** What can be measured as series, in the order in which it is. */
+/** What can be measured as series, in the order in which it is: a quick run may not come to the last. */
 export const GROUPS = [
   "limits",
+  "peers",
+  "kernels",
   "demo",
   "lora",
-  "resident",
-  "router",
   "start",
+  "router",
+  "resident",
   "http",
   "context",
   "shapes",
-  "kernels",
-  "peers",
+  "quantized",
 ] as const;
 /** What prints tables of its own. */
 export const TABLES = ["platform", "adapters"] as const;

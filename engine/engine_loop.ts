@@ -60,6 +60,7 @@ export class EngineLoop {
     const opened = await openRunner({
       modelDirectory: options.modelDirectory,
       dtype: options.dtype ?? "auto",
+      quantize: options.quantize,
       sizing: options,
       maxQueuedRequests,
       maxQueuedTokens,
@@ -79,6 +80,7 @@ export class EngineLoop {
       device: opened.device,
       model: opened.config,
       dtype: opened.dtype,
+      quantize: opened.quantize,
       maxModelLen: sizing.maxModelLen,
       maxBatch: sizing.maxBatch,
       maxAdapters: sizing.maxAdapters,

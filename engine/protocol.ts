@@ -1,5 +1,5 @@
 import type { AdapterPart, PartQuestion } from "./core/adapter_part.ts";
-import type { EngineInfo, EngineStats } from "./core/engine.ts";
+import type { EngineInfo, EngineStats, Quantize } from "./core/engine.ts";
 import { type ErrorCode, messageOf, WeftError } from "./core/errors.ts";
 import type { GenerateRequest, TokenEvent } from "./core/generation.ts";
 import type {
@@ -18,6 +18,8 @@ export interface EngineOptions extends SizingOptions {
   modelDirectory: string;
   /** "auto" is f16 where the device has it. */
   dtype?: "f16" | "f32" | "auto";
+  /** How the base model's matrices are stored; "none" if not given. */
+  quantize?: Quantize;
   /** `generate` is refused once so many requests wait. */
   maxQueuedRequests?: number;
   /** `generate` is refused beyond this many waiting prompt tokens. */

@@ -14,12 +14,14 @@ export function healthRoutes(deps: AppDeps): Hono<AppEnv> {
     .get("/live", (c) => c.json({ status: "live" }))
     .get("/ready", (c) => c.json({ status: lifecycle.state }, status()))
     .get("/health", (c) => {
-      const { device, dtype, maxModelLen, maxBatch, maxAdapters, maxLoraRank } = engine.info;
+      const { device, dtype, quantize, maxModelLen, maxBatch, maxAdapters, maxLoraRank } =
+        engine.info;
       return c.json({
         status: lifecycle.state,
         model: settings.modelName,
         device,
         dtype,
+        quantize,
         router: routerOf(seat.present),
         limits: {
           max_model_len: maxModelLen,

@@ -33,6 +33,7 @@ Deno.test("the defaults serve the demo pack on 127.0.0.1:8000", () => {
     apiKeys: [],
     corsOrigins: [],
     dtype: "auto",
+    quantize: "none",
     gpuMemoryBytes: null,
     kvMemoryBytes: null,
     maxBatch: null,
@@ -61,6 +62,11 @@ Deno.test("a flag wins over WEFT_PORT, which wins over PORT", () => {
   assert.equal(config([], { PORT: "1", WEFT_PORT: "2" }).port, 2);
   assert.equal(config(["--port=3"], { PORT: "1", WEFT_PORT: "2" }).port, 3);
   assert.equal(config([], { PORT: "", WEFT_PORT: "" }).port, 8000);
+});
+
+Deno.test("weights are quantised by flag or variable", () => {
+  assert.equal(config(["--quantize", "int4"], { WEFT_QUANTIZE: "int8" }).quantize, "int4");
+  assert.equal(config([], { WEFT_QUANTIZE: "int8" }).quantize, "int8");
 });
 
 Deno.test("what is on or off is a bare flag, or a variable that says so", () => {
@@ -111,6 +117,8 @@ const BAD: [args: string[], env: Record<string, string>, names: RegExp][] = [
   [[], { PORT: "http" }, /"http" for PORT/],
   [[], { WEFT_MAX_BATCH: "0" }, /"0" for WEFT_MAX_BATCH.*1 to 1024/],
   [["--dtype", "int4"], {}, /"int4" for --dtype.*auto, f16, f32/],
+  [["--quantize", "int2"], {}, /"int2" for --quantize.*none, int8, int4/],
+  [[], { WEFT_QUANTIZE: "Int8" }, /"Int8" for WEFT_QUANTIZE.*none, int8, int4/],
   [["--kv-memory", "lots"], {}, /"lots" for --kv-memory.*512MiB/],
   [["--kv-memory", "0"], {}, /--kv-memory/],
   [["--log-level", "loud"], {}, /debug, info, warn, error/],

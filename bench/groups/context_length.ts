@@ -4,17 +4,12 @@ import type { BenchContext } from "../context.ts";
 import { runBatch } from "../engine/batch.ts";
 import { Shared } from "../engine/shared.ts";
 import type { SeriesGroup } from "../series.ts";
-import { ShapeFiles } from "../shapes/shape_files.ts";
+import { shapeDirectory } from "../shapes/shape_files.ts";
 import { type Shape, shapes, SMALL_SHAPE } from "../shapes/shapes.ts";
 
 const CONTEXTS = [1024, 4096, 16384];
 /** The same prompt in each round: the prefix cache has it, and only the first computes it. */
 const SALT = 7;
-
-interface Opened {
-  engine: Engine;
-  files: ShapeFiles;
-}
 
 /** What a long context costs a step: one row at 1k, 4k and 16k tokens. */
 export function contextGroup(context: BenchContext): SeriesGroup {
@@ -24,7 +19,7 @@ export function contextGroup(context: BenchContext): SeriesGroup {
     : shapes().find(({ name }) => name === "Qwen2-1.5B")!;
   const contexts = isQuick && isSoftware ? [] : CONTEXTS;
   const answerTokens = isSoftware ? 33 : 128;
-  const opened = new Shared(() => open(shape), close);
+  const opened = new Shared(() => open(shape), (engine) => engine.close());
   return {
     name: `context/${shape.name}`,
     title: `Long contexts, ${shape.name}, one row`,
@@ -33,8 +28,8 @@ export function contextGroup(context: BenchContext): SeriesGroup {
       return {
         name: `decode/context=${promptTokens}`,
         unit: "tokens/s",
-        prepare: async () => void await runBatch((await opened.get()).engine, run),
-        round: async () => (await runBatch((await opened.get()).engine, run)).rate,
+        prepare: async () => void await runBatch(await opened.get(), run),
+        round: async () => (await runBatch(await opened.get(), run)).rate,
       };
     }),
     ratios: contexts.slice(1).map((tokens) => ({
@@ -50,19 +45,12 @@ export function contextGroup(context: BenchContext): SeriesGroup {
   };
 }
 
-async function open(shape: Shape): Promise<Opened> {
-  const files = await ShapeFiles.write(shape);
-  const engine = await startEngine({
-    modelDirectory: files.path,
+async function open(shape: Shape): Promise<Engine> {
+  return await startEngine({
+    modelDirectory: await shapeDirectory(shape),
     dtype: "f16",
     maxBatch: 1,
     maxModelLen: Math.max(...CONTEXTS) + 256,
     loadAdapter: () => Promise.reject(new Error("this bench has no adapters")),
   });
-  return { engine, files };
-}
-
-async function close({ engine, files }: Opened): Promise<void> {
-  await engine.close();
-  await files[Symbol.asyncDispose]();
 }

@@ -6,7 +6,7 @@ import { randomAdapter } from "../engine/adapters.ts";
 import { runBatch } from "../engine/batch.ts";
 import { Shared } from "../engine/shared.ts";
 import type { Ratio, Series, SeriesGroup } from "../series.ts";
-import { ShapeFiles } from "../shapes/shape_files.ts";
+import { shapeDirectory } from "../shapes/shape_files.ts";
 import type { Shape } from "../shapes/shapes.ts";
 import { DEMO } from "../demo_model.ts";
 
@@ -24,7 +24,6 @@ interface Opened {
   base: Engine;
   /** With room for adapters. */
   adapted: Engine;
-  files: ShapeFiles | null;
 }
 
 /** What adapters cost: throughput beside that of an engine that has none. Null: the demo pack. */
@@ -39,6 +38,11 @@ export function loraGroup(context: BenchContext, shape: Shape | null): SeriesGro
   ): Series => ({
     name: `decode/${name}`,
     unit: "tokens/s",
+    // Rows whose adapters are still on their way would begin when the others are done.
+    prepare: async () => {
+      const engine = (await opened.get())[which];
+      await runBatch(engine, { batch: BATCH, mixture, promptTokens, answerTokens: 1 });
+    },
     round: async () => {
       const engine = (await opened.get())[which];
       return (await runBatch(engine, { batch: BATCH, mixture, promptTokens, answerTokens })).rate;
@@ -99,8 +103,7 @@ function overBase(name: string): Ratio[] {
 }
 
 async function open(shape: Shape | null): Promise<Opened> {
-  const files = shape ? await ShapeFiles.write(shape) : null;
-  const modelDirectory = files?.path ?? DEMO;
+  const modelDirectory = shape ? await shapeDirectory(shape) : DEMO;
   const config = await readModelConfig(modelDirectory);
   const common = { modelDirectory, dtype: "f16", maxBatch: BATCH, maxModelLen: 1024 } as const;
   const base = await startEngine({
@@ -121,11 +124,10 @@ async function open(shape: Shape | null): Promise<Opened> {
       );
     },
   });
-  return { base, adapted, files };
+  return { base, adapted };
 }
 
-async function close({ base, adapted, files }: Opened): Promise<void> {
+async function close({ base, adapted }: Opened): Promise<void> {
   await base.close();
   await adapted.close();
-  await files?.[Symbol.asyncDispose]();
 }

@@ -9,6 +9,7 @@ import { httpGroup } from "./http.ts";
 import { kernelGroup } from "./kernels.ts";
 import { limitsGroup } from "./limits.ts";
 import { loraGroup } from "./lora.ts";
+import { quantizedGroup } from "./quantized.ts";
 import { residentGroup } from "./resident.ts";
 import { routerGroup } from "./router.ts";
 import { shapeGroup } from "./shapes.ts";
@@ -42,6 +43,10 @@ export function groupsOf(
       return [contextGroup(context)];
     case "shapes":
       return context.shapes.map((shape) => shapeGroup(context, shape));
+    case "quantized":
+      return context.isQuick && context.isSoftware
+        ? []
+        : context.shapes.map((shape) => quantizedGroup(context, shape));
     case "kernels":
       return kernelModels(context).map((shape) => kernelGroup(context, shape));
     case "peers":

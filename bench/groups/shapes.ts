@@ -5,30 +5,35 @@ import { runBatch } from "../engine/batch.ts";
 import { decodeBytes, prefillFlops } from "../engine/costs.ts";
 import { Shared } from "../engine/shared.ts";
 import type { Reading, SeriesGroup } from "../series.ts";
-import { DeviceLimits } from "../kernels/limits.ts";
-import { ShapeFiles } from "../shapes/shape_files.ts";
+import { type Limits, measureLimits } from "../kernels/limits.ts";
+import { shapeDirectory } from "../shapes/shape_files.ts";
 import type { Shape } from "../shapes/shapes.ts";
 import { decodeBatches } from "./decode_plan.ts";
 
 const ELEMENT_BYTES = 2;
+/** Prompt tokens of a step on a software driver, or more. */
+const LEAST_PREFILL_TOKENS = 64;
 /** Prompts of decode series; a context grows by the answer. */
 const PROMPT_TOKENS = 64;
 
 interface Opened {
   engine: Engine;
-  limits: { streamBytes: number; fmaFlops: number };
-  files: ShapeFiles;
+  limits: Limits;
 }
 
 /** Random weights in a real model's shape, against what the device does at best. */
 export function shapeGroup(context: BenchContext, shape: Shape): SeriesGroup {
   const { isSoftware, isQuick } = context;
   const prefills = isSoftware ? [128, 512, 2048] : [128, 512, 2048, 8192];
-  const answerTokens = isSoftware ? 9 : 128;
-  const opened = new Shared(() => open(shape, Math.max(...prefills) + 64), close);
+  const opened = new Shared(
+    () => open(shape, Math.max(...prefills) + 64),
+    ({ engine }) => engine.close(),
+  );
   const decode = async (batch: number): Promise<Reading> => {
     const { engine, limits } = await opened.get();
-    const promptTokens = isSoftware ? 16 : PROMPT_TOKENS;
+    const { promptTokens, answerTokens } = isSoftware
+      ? softwarePlan(batch)
+      : { promptTokens: PROMPT_TOKENS, answerTokens: 128 };
     const { rate } = await runBatch(engine, { batch, promptTokens, answerTokens });
     const bytes = decodeBytes(engine.info.model, {
       batch,
@@ -78,22 +83,21 @@ export function shapeGroup(context: BenchContext, shape: Shape): SeriesGroup {
   };
 }
 
+/** Short, as a step takes long; but rows that begin early must not be done when the last begins. */
+function softwarePlan(batch: number): { promptTokens: number; answerTokens: number } {
+  const promptTokens = 16;
+  const promptSteps = Math.ceil(batch * promptTokens / LEAST_PREFILL_TOKENS);
+  return { promptTokens, answerTokens: 9 + promptSteps };
+}
+
 async function open(shape: Shape, maxModelLen: number): Promise<Opened> {
-  const device = await DeviceLimits.open();
-  const limits = { streamBytes: await device.streamBytes(), fmaFlops: await device.fmaFlops() };
-  device.close();
-  const files = await ShapeFiles.write(shape);
+  const limits = await measureLimits();
   const engine = await startEngine({
-    modelDirectory: files.path,
+    modelDirectory: await shapeDirectory(shape),
     dtype: "f16",
     maxModelLen,
     maxBatch: 64,
     loadAdapter: () => Promise.reject(new Error("this bench has no adapters")),
   });
-  return { engine, limits, files };
-}
-
-async function close({ engine, files }: Opened): Promise<void> {
-  await engine.close();
-  await files[Symbol.asyncDispose]();
+  return { engine, limits };
 }

@@ -1,9 +1,9 @@
 import { DEMO } from "../demo_model.ts";
-import { ShapeFiles } from "../shapes/shape_files.ts";
+import { shapeDirectory } from "../shapes/shape_files.ts";
 import type { Shape } from "../shapes/shapes.ts";
 import { type Dispatch, GpuCalls } from "./gpu_calls.ts";
 import type { StepFacts } from "./kernel_costs.ts";
-import { DeviceLimits } from "./limits.ts";
+import { type Limits, measureLimits } from "./limits.ts";
 import { LocalRunner } from "./local_runner.ts";
 import { secondsEach } from "./seconds_each.ts";
 import { dispatchesPerLayer, kernelsOf, replay, type StepKernel, wears } from "./step_kernels.ts";
@@ -38,22 +38,19 @@ export interface Captured {
 export class KernelBench {
   readonly #runner: LocalRunner;
   readonly #calls: GpuCalls;
-  readonly #files: ShapeFiles | null;
-  readonly #limits: { streamBytes: number; fmaFlops: number };
+  readonly #limits: Limits;
   readonly #leastMs: number;
 
   private constructor(
     runner: LocalRunner,
     parts: {
       calls: GpuCalls;
-      files: ShapeFiles | null;
-      limits: { streamBytes: number; fmaFlops: number };
+      limits: Limits;
       leastMs: number;
     },
   ) {
     this.#runner = runner;
     this.#calls = parts.calls;
-    this.#files = parts.files;
     this.#limits = parts.limits;
     this.#leastMs = parts.leastMs;
   }
@@ -63,20 +60,15 @@ export class KernelBench {
     shape: Shape | null,
     { leastMs }: { leastMs: number },
   ): Promise<KernelBench> {
-    const device = await DeviceLimits.open();
-    const limits = {
-      streamBytes: await device.streamBytes(leastMs),
-      fmaFlops: await device.fmaFlops(leastMs),
-    };
-    device.close();
-    const files = shape ? await ShapeFiles.write(shape) : null;
+    const limits = await measureLimits(leastMs);
+    const directory = shape ? await shapeDirectory(shape) : DEMO;
     const calls = new GpuCalls();
-    const runner = await LocalRunner.open(files?.path ?? DEMO, {
+    const runner = await LocalRunner.open(directory, {
       maxBatch: 8,
       maxModelLen: 2048,
       maxPrefillTokens: 512,
     });
-    return new KernelBench(runner, { calls, files, limits, leastMs });
+    return new KernelBench(runner, { calls, limits, leastMs });
   }
 
   async measure(work: Work): Promise<Captured> {
@@ -91,7 +83,6 @@ export class KernelBench {
   async close(): Promise<void> {
     this.#calls[Symbol.dispose]();
     await this.#runner.close();
-    await this.#files?.[Symbol.asyncDispose]();
   }
 
   async #measure(

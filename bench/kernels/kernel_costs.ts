@@ -56,6 +56,8 @@ export function kernelCost(label: string, role: string, facts: StepFacts): Kerne
           8 * tokens * numHeads * headDim,
         flops: 4 * tokens * contextLength * numHeads * headDim,
       };
+    case "norm_parts":
+      return f32(tokens * hiddenSize);
     case "rms_norm":
       return f32(2 * tokens * hiddenSize);
     case "rope_kv":

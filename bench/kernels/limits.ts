@@ -9,6 +9,8 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   if (i < arrayLength(&source)) { target_[i] = source[i]; }
 }`;
 
+const TIMES = 3;
+
 const FMA_ROUNDS = 256;
 const FMA_THREADS = 2 ** 18;
 const FMA_WGSL = `
@@ -24,7 +26,27 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   target_[id.x] = a + b + c + d;
 }`;
 
-/** What a device can do at best, measured rather than looked up. */
+/** What a device can do at best. */
+export interface Limits {
+  /** Bytes read and written per second by a copy of vec4s. */
+  streamBytes: number;
+  /** Floating point operations (a multiply-add is two) per second, in f32. */
+  fmaFlops: number;
+}
+
+/** The best of a few times: what other work on the machine takes only makes less of it. */
+export async function measureLimits(leastMs?: number): Promise<Limits> {
+  const device = await DeviceLimits.open();
+  const best = { streamBytes: 0, fmaFlops: 0 };
+  for (let i = 0; i < TIMES; i++) {
+    best.streamBytes = Math.max(best.streamBytes, await device.streamBytes(leastMs));
+    best.fmaFlops = Math.max(best.fmaFlops, await device.fmaFlops(leastMs));
+  }
+  device.close();
+  return best;
+}
+
+/** Measures what a device can do, rather than look it up. */
 export class DeviceLimits {
   readonly #device: GPUDevice;
   readonly #buffers: GPUBuffer[];

@@ -160,6 +160,15 @@ function gpuTargets(figures: Figures): Target[] {
       isGpuOnly,
       values: figures.values(`shapes/${shape}/prefill/tokens=2048/of_fma`),
     })),
+    ...([["int8", 1.6], ["int4", 2.5]] as const).map(([format, ratio]): Target => ({
+      what: `decode batch 1, ${format} weights over f16 (Llama-3-8B)`,
+      ...atLeast(ratio),
+      isGpuOnly,
+      values: figures.ratios(
+        `quantized/Llama-3-8B/decode/batch=1/${format}`,
+        "quantized/Llama-3-8B/decode/batch=1/none",
+      ),
+    })),
     ...(idle.length > 0 ? idle : SHAPES).map((model): Target => ({
       what: `GPU idle share of decode time, batch 1 (${model})`,
       ...atMost(0.15, "share"),

@@ -1,18 +1,19 @@
 import { rm } from "node:fs/promises";
 import { benchAdapters } from "../adapters/mod.ts";
 import { contextOf } from "../context.ts";
-import { readEnvironment } from "../environment.ts";
+import { type Environment, readEnvironment } from "../environment.ts";
 import { groupsOf } from "../groups/mod.ts";
 import { type Figure, printFigures } from "../measure.ts";
 import { type BenchOptions, GROUPS, type Part, TABLES } from "../options.ts";
 import { benchPlatform } from "../platform/mod.ts";
 import { barsOf } from "../report/bars.ts";
 import { barTable } from "../report/bars_section.ts";
-import { readLines, resultsPath, writeLines } from "../results_file.ts";
+import { readLines, type ResultLine, resultsPath, writeLines } from "../results_file.ts";
 import type { SeriesGroup } from "../series.ts";
+import { removeShapes } from "../shapes/shape_files.ts";
 import { printGroup } from "./print.ts";
 import { Progress } from "./progress.ts";
-import { measureGroup } from "./rounds.ts";
+import { type GroupResult, measureGroup } from "./rounds.ts";
 
 const FIGURES: Record<typeof TABLES[number], () => Promise<Figure[]>> = {
   platform: benchPlatform,
@@ -38,34 +39,7 @@ export async function runBench(options: BenchOptions): Promise<number> {
   }
   const chosen = groups.map((group) => only(group, options.only)).filter(hasSomething);
   if (!options.isPartial) await rm(path, { force: true });
-  const turns = chosen.reduce((sum, { series }) => sum + series.length * (options.rounds + 1), 0);
-  const progress = new Progress({ total: turns });
-  const deadlineMs = options.isQuick ? performance.now() + QUICK_MS : undefined;
-  let failures = 0;
-  for (const group of chosen) {
-    let left = group.series.length * (options.rounds + 1);
-    const result = await measureGroup(group, {
-      ...options,
-      deadlineMs,
-      onTurn: (name, round) => {
-        left--;
-        progress.turn(name, round);
-      },
-    });
-    progress.skip(left);
-    failures += result.skipped.filter(({ failed }) => failed).length;
-    printGroup(group, result);
-    await writeLines(path, [
-      ...result.series.map((measured) => ({ ...measured, ...environment })),
-      ...result.skipped.map(({ name, why }) => ({
-        name,
-        unit: "",
-        values: [],
-        skipped: why,
-        ...environment,
-      })),
-    ]);
-  }
+  const failures = await measureGroups(chosen, { options, environment, path });
   if (chosen.length > 0) {
     console.log(`\n## Targets\n\n${barTable(barsOf(await readLines(path)))}\n`);
     console.error(`Wrote ${path}`);
@@ -76,6 +50,51 @@ export async function runBench(options: BenchOptions): Promise<number> {
     printFigures(await FIGURES[table]());
   }
   return failures > 0 ? 1 : 0;
+}
+
+/** One group after another, each printed and kept at once; resolves to the number of series that failed. */
+async function measureGroups(
+  groups: readonly SeriesGroup[],
+  { options, environment, path }: {
+    options: BenchOptions;
+    environment: Environment;
+    path: string;
+  },
+): Promise<number> {
+  const turnsOf = ({ series }: SeriesGroup) => series.length * (options.rounds + 1);
+  const progress = new Progress({ total: groups.reduce((sum, group) => sum + turnsOf(group), 0) });
+  const deadlineMs = options.isQuick ? performance.now() + QUICK_MS : undefined;
+  let failures = 0;
+  try {
+    for (const group of groups) {
+      let left = turnsOf(group);
+      const onTurn = (name: string, round: number) => {
+        left--;
+        progress.turn(name, round);
+      };
+      const result = await measureGroup(group, { ...options, deadlineMs, onTurn });
+      progress.skip(left);
+      failures += result.skipped.filter(({ failed }) => failed).length;
+      printGroup(group, result);
+      await writeLines(path, linesOf(result, environment));
+    }
+  } finally {
+    await removeShapes();
+  }
+  return failures;
+}
+
+function linesOf({ series, skipped }: GroupResult, environment: Environment): ResultLine[] {
+  return [
+    ...series.map((measured) => ({ ...measured, ...environment })),
+    ...skipped.map(({ name, why }) => ({
+      name,
+      unit: "",
+      values: [],
+      skipped: why,
+      ...environment,
+    })),
+  ];
 }
 
 function isGroup(part: Part): part is typeof GROUPS[number] {

@@ -18,11 +18,16 @@ export interface DeviceInfo {
   isFallback: boolean;
 }
 
+/** How the base model's matrices are stored: in the dtype, or with so many bits a weight. */
+export type Quantize = "none" | "int8" | "int4";
+
 /** What a started engine runs on and how it is sized. */
 export interface EngineInfo {
   device: DeviceInfo;
   model: ModelConfig;
+  /** How the KV cache, adapters and, unless quantised, the base model's matrices are stored. */
   dtype: "f16" | "f32";
+  quantize: Quantize;
   maxModelLen: number;
   maxBatch: number;
   maxAdapters: number;

@@ -15,10 +15,10 @@ export class Embed {
     options: { uniforms: GPUBuffer },
   ) {
     const { tokens, table, x } = buffers;
-    const kernel = kernels.get("embed", wgsl);
+    const kernel = kernels.get("embed", wgsl, {}, table.format);
     this.#table = table;
     this.#bound = table.shards.map(({ buffer }) =>
-      kernel.bind({ tokens, table: buffer, x }, options.uniforms)
+      kernel.bind({ tokens, weight: buffer, x }, options.uniforms)
     );
   }
 

@@ -1,4 +1,5 @@
 import type { BoundKernel, Recorder } from "../gpu/mod.ts";
+import { tileColumns } from "./format.ts";
 import matmul from "./matmul.wgsl" with { type: "text" };
 import type { Matrix } from "./matrix.ts";
 import matvec from "./matvec.wgsl" with { type: "text" };
@@ -101,7 +102,12 @@ export class Linear {
     let bound = this.#bound.get(name);
     if (!bound) {
       const { x, y, bias, weight } = this.#buffers;
-      const kernel = this.#kernels.get(name, wgsl, { ...constants, ...this.#constants });
+      const kernel = this.#kernels.get(
+        name,
+        wgsl,
+        { ...constants, ...this.#constants },
+        weight.format,
+      );
       bound = weight.shards.map(({ buffer }) =>
         kernel.bind({ x, y, weight: buffer, bias: bias ?? this.#kernels.empty }, this.#uniforms)
       );
@@ -112,10 +118,12 @@ export class Linear {
 }
 
 /** One on a CPU, which has no lanes to spare. */
-function splitFor({ rows, cols }: Matrix, { gpu, lanes }: KernelSet): number {
+function splitFor({ rows, cols, format }: Matrix, { gpu, lanes }: KernelSet): number {
   if (gpu.info.isFallback || rows > FEW_ROWS) return 1;
   let split = 1;
-  while (split < MAX_SPLIT && cols / 4 >= 2 * split * lanes * MIN_ROUNDS) split *= 2;
+  while (split < MAX_SPLIT && cols / tileColumns(format) >= 2 * split * lanes * MIN_ROUNDS) {
+    split *= 2;
+  }
   return split;
 }
 

@@ -3,8 +3,8 @@
 // depend on how a prompt was cut into chunks.
 struct Params { rows: u32, width4: u32, tokens: u32, stride: u32, first: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> weight: array<W4>;
+@group(0) @binding(1) var<storage, read> x: array<Columns>;
+@group(0) @binding(2) var<storage, read> weight: array<Stored>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
 
@@ -33,31 +33,20 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let row = id.x * 4u;
   let token = id.y * 4u;
   if (row >= params.rows || token >= params.tokens) { return; }
-  let width4 = params.width4;
-  let last = params.rows - 1u;
+  let rows = tile_rows(row, params.rows, params.width4);
+  let tiles = params.width4 / TILE4;
   let end = params.tokens - 1u;
-  let r0 = row * width4;
-  let r1 = min(row + 1u, last) * width4;
-  let r2 = min(row + 2u, last) * width4;
-  let r3 = min(row + 3u, last) * width4;
-  let t0 = token * width4;
-  let t1 = min(token + 1u, end) * width4;
-  let t2 = min(token + 2u, end) * width4;
-  let t3 = min(token + 3u, end) * width4;
+  let t0 = token * tiles;
+  let t1 = min(token + 1u, end) * tiles;
+  let t2 = min(token + 2u, end) * tiles;
+  let t3 = min(token + 3u, end) * tiles;
   var a0 = vec4<f32>(); var a1 = vec4<f32>(); var a2 = vec4<f32>(); var a3 = vec4<f32>();
-  for (var i = 0u; i < width4; i++) {
-    let w0 = vec4<f32>(weight[r0 + i]);
-    let w1 = vec4<f32>(weight[r1 + i]);
-    let w2 = vec4<f32>(weight[r2 + i]);
-    let w3 = vec4<f32>(weight[r3 + i]);
-    let x0 = x[t0 + i];
-    let x1 = x[t1 + i];
-    let x2 = x[t2 + i];
-    let x3 = x[t3 + i];
-    a0 += vec4(dot(w0, x0), dot(w1, x0), dot(w2, x0), dot(w3, x0));
-    a1 += vec4(dot(w0, x1), dot(w1, x1), dot(w2, x1), dot(w3, x1));
-    a2 += vec4(dot(w0, x2), dot(w1, x2), dot(w2, x2), dot(w3, x2));
-    a3 += vec4(dot(w0, x3), dot(w1, x3), dot(w2, x3), dot(w3, x3));
+  for (var i = 0u; i < tiles; i++) {
+    let w = unpack(load(rows, i));
+    a0 += times(w, x[t0 + i]);
+    a1 += times(w, x[t1 + i]);
+    a2 += times(w, x[t2 + i]);
+    a3 += times(w, x[t3 + i]);
   }
   store4(token, row, a0);
   store4(token + 1u, row, a1);

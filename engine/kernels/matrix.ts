@@ -1,3 +1,5 @@
+import type { WeightFormat } from "./format.ts";
+
 /** Rows of a matrix in one buffer. */
 export interface MatrixShard {
   buffer: GPUBuffer;
@@ -5,12 +7,10 @@ export interface MatrixShard {
   rows: number;
 }
 
-/**
- * A weight matrix, row-major `[rows, cols]` in the kernel set's dtype, cut by rows into as many
- * buffers as the device's binding limit demands.
- */
+/** A weight matrix `[rows, cols]`, cut by rows into as many buffers as the device's binding limit demands. */
 export interface Matrix {
   rows: number;
   cols: number;
+  format: WeightFormat;
   shards: readonly MatrixShard[];
 }

@@ -3,8 +3,8 @@
 // same for any COLUMNS: a token's result does not depend on its neighbours.
 struct Params { rows: u32, width4: u32, tokens: u32, stride: u32, first: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> weight: array<W4>;
+@group(0) @binding(1) var<storage, read> x: array<Columns>;
+@group(0) @binding(2) var<storage, read> weight: array<Stored>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
 
@@ -17,10 +17,6 @@ override SPLIT: u32 = 1u;
 // Sums of lane groups that share rows: [column][lane group].
 override LANE_GROUPS: u32 = 1u;
 var<workgroup> part_sums: array<vec4<f32>, COLUMNS * LANE_GROUPS>;
-
-fn dot4(w0: vec4<f32>, w1: vec4<f32>, w2: vec4<f32>, w3: vec4<f32>, v: vec4<f32>) -> vec4<f32> {
-  return vec4(dot(w0, v), dot(w1, v), dot(w2, v), dot(w3, v));
-}
 
 // What the lane groups from `first` on found for a column, in their order.
 fn whole(column: u32, first: u32) -> vec4<f32> {
@@ -48,77 +44,66 @@ fn main(
   let width = SPLIT * LANES;
   let lane = local % width;
   let row = (group.x * (SIZE / width) + local / width) * 4u;
-  let width4 = params.width4;
-  let last = params.rows - 1u;
-  let r0 = min(row, last) * width4;
-  let r1 = min(row + 1u, last) * width4;
-  let r2 = min(row + 2u, last) * width4;
-  let r3 = min(row + 3u, last) * width4;
+  let rows = tile_rows(row, params.rows, params.width4);
+  let tiles = params.width4 / TILE4;
   let token = group.y * COLUMNS;
   let end = params.tokens - 1u;
-  let t0 = min(token, end) * width4;
-  let t1 = min(token + 1u, end) * width4;
-  let t2 = min(token + 2u, end) * width4;
-  let t3 = min(token + 3u, end) * width4;
-  let t4 = min(token + 4u, end) * width4;
-  let t5 = min(token + 5u, end) * width4;
-  let t6 = min(token + 6u, end) * width4;
-  let t7 = min(token + 7u, end) * width4;
+  let t0 = min(token, end) * tiles;
+  let t1 = min(token + 1u, end) * tiles;
+  let t2 = min(token + 2u, end) * tiles;
+  let t3 = min(token + 3u, end) * tiles;
+  let t4 = min(token + 4u, end) * tiles;
+  let t5 = min(token + 5u, end) * tiles;
+  let t6 = min(token + 6u, end) * tiles;
+  let t7 = min(token + 7u, end) * tiles;
   var a0 = vec4<f32>(); var a1 = vec4<f32>(); var a2 = vec4<f32>(); var a3 = vec4<f32>();
   var a4 = vec4<f32>(); var a5 = vec4<f32>(); var a6 = vec4<f32>(); var a7 = vec4<f32>();
   var i = lane;
   // Two rounds of loads before their products: they wait for memory together.
-  for (; i + width < width4; i += 2u * width) {
+  for (; i + width < tiles; i += 2u * width) {
     let j = i + width;
-    let w0 = vec4<f32>(weight[r0 + i]);
-    let w1 = vec4<f32>(weight[r1 + i]);
-    let w2 = vec4<f32>(weight[r2 + i]);
-    let w3 = vec4<f32>(weight[r3 + i]);
-    let u0 = vec4<f32>(weight[r0 + j]);
-    let u1 = vec4<f32>(weight[r1 + j]);
-    let u2 = vec4<f32>(weight[r2 + j]);
-    let u3 = vec4<f32>(weight[r3 + j]);
-    a0 += dot4(w0, w1, w2, w3, x[t0 + i]);
-    if (COLUMNS > 1u) { a1 += dot4(w0, w1, w2, w3, x[t1 + i]); }
+    let first = load(rows, i);
+    let second = load(rows, j);
+    let w = unpack(first);
+    a0 += times(w, x[t0 + i]);
+    if (COLUMNS > 1u) { a1 += times(w, x[t1 + i]); }
     if (COLUMNS > 2u) {
-      a2 += dot4(w0, w1, w2, w3, x[t2 + i]);
-      a3 += dot4(w0, w1, w2, w3, x[t3 + i]);
+      a2 += times(w, x[t2 + i]);
+      a3 += times(w, x[t3 + i]);
     }
     if (COLUMNS > 4u) {
-      a4 += dot4(w0, w1, w2, w3, x[t4 + i]);
-      a5 += dot4(w0, w1, w2, w3, x[t5 + i]);
-      a6 += dot4(w0, w1, w2, w3, x[t6 + i]);
-      a7 += dot4(w0, w1, w2, w3, x[t7 + i]);
+      a4 += times(w, x[t4 + i]);
+      a5 += times(w, x[t5 + i]);
+      a6 += times(w, x[t6 + i]);
+      a7 += times(w, x[t7 + i]);
     }
-    a0 += dot4(u0, u1, u2, u3, x[t0 + j]);
-    if (COLUMNS > 1u) { a1 += dot4(u0, u1, u2, u3, x[t1 + j]); }
+    let u = unpack(second);
+    a0 += times(u, x[t0 + j]);
+    if (COLUMNS > 1u) { a1 += times(u, x[t1 + j]); }
     if (COLUMNS > 2u) {
-      a2 += dot4(u0, u1, u2, u3, x[t2 + j]);
-      a3 += dot4(u0, u1, u2, u3, x[t3 + j]);
+      a2 += times(u, x[t2 + j]);
+      a3 += times(u, x[t3 + j]);
     }
     if (COLUMNS > 4u) {
-      a4 += dot4(u0, u1, u2, u3, x[t4 + j]);
-      a5 += dot4(u0, u1, u2, u3, x[t5 + j]);
-      a6 += dot4(u0, u1, u2, u3, x[t6 + j]);
-      a7 += dot4(u0, u1, u2, u3, x[t7 + j]);
+      a4 += times(u, x[t4 + j]);
+      a5 += times(u, x[t5 + j]);
+      a6 += times(u, x[t6 + j]);
+      a7 += times(u, x[t7 + j]);
     }
   }
-  if (i < width4) {
-    let w0 = vec4<f32>(weight[r0 + i]);
-    let w1 = vec4<f32>(weight[r1 + i]);
-    let w2 = vec4<f32>(weight[r2 + i]);
-    let w3 = vec4<f32>(weight[r3 + i]);
-    a0 += dot4(w0, w1, w2, w3, x[t0 + i]);
-    if (COLUMNS > 1u) { a1 += dot4(w0, w1, w2, w3, x[t1 + i]); }
+  if (i < tiles) {
+    let w = unpack(load(rows, i));
+    a0 += times(w, x[t0 + i]);
+    if (COLUMNS > 1u) { a1 += times(w, x[t1 + i]); }
     if (COLUMNS > 2u) {
-      a2 += dot4(w0, w1, w2, w3, x[t2 + i]);
-      a3 += dot4(w0, w1, w2, w3, x[t3 + i]);
+      a2 += times(w, x[t2 + i]);
+      a3 += times(w, x[t3 + i]);
     }
     if (COLUMNS > 4u) {
-      a4 += dot4(w0, w1, w2, w3, x[t4 + i]);
-      a5 += dot4(w0, w1, w2, w3, x[t5 + i]);
-      a6 += dot4(w0, w1, w2, w3, x[t6 + i]);
-      a7 += dot4(w0, w1, w2, w3, x[t7 + i]);
+      a4 += times(w, x[t4 + i]);
+      a5 += times(w, x[t5 + i]);
+      a6 += times(w, x[t6 + i]);
+      a7 += times(w, x[t7 + i]);
     }
   }
   a0 = sum4_lanes(a0, local);

@@ -2,12 +2,24 @@
 export { Attention, decodeSpans, partsLength } from "./attention.ts";
 export { Embed } from "./embed.ts";
 export { Feed } from "./feed.ts";
+export {
+  BLOCK_ROWS,
+  type Dtype,
+  isQuantised,
+  matrixBytes,
+  type QuantisedFormat,
+  quantisedLayout,
+  rowsWithin,
+  tileColumns,
+  type WeightFormat,
+} from "./format.ts";
 export { Linear } from "./linear.ts";
 export * from "./lora/mod.ts";
 export type { Matrix, MatrixShard } from "./matrix.ts";
+export { quantiseRows } from "./quantise.ts";
 export { RmsNorm } from "./rms_norm.ts";
 export { type KvCache, RopeKv, rotationTable, type TokenPlaces } from "./rope_kv.ts";
 export * from "./routing/mod.ts";
 export * from "./sampling/mod.ts";
 export { SiluMul } from "./silu_mul.ts";
-export { type Dtype, KernelSet } from "./variants.ts";
+export { KernelSet } from "./variants.ts";

@@ -1,11 +1,21 @@
 import { type Gpu, Kernel } from "../gpu/mod.ts";
 import lanesPlain from "./prelude/lanes_plain.wgsl" with { type: "text" };
 import lanesSubgroup from "./prelude/lanes_subgroup.wgsl" with { type: "text" };
+import type { Dtype, WeightFormat } from "./format.ts";
 import weightsF16 from "./prelude/weights_f16.wgsl" with { type: "text" };
 import weightsF32 from "./prelude/weights_f32.wgsl" with { type: "text" };
+import weightsFloat from "./prelude/weights_float.wgsl" with { type: "text" };
+import weightsInt4 from "./prelude/weights_int4.wgsl" with { type: "text" };
+import weightsInt8 from "./prelude/weights_int8.wgsl" with { type: "text" };
+import weightsQuantised from "./prelude/weights_quantised.wgsl" with { type: "text" };
 
-/** How weights and the KV cache are stored; arithmetic is f32 in either. */
-export type Dtype = "f16" | "f32";
+/** What a kernel that reads a matrix as `weight` needs, by the matrix's format. */
+const FORMATS: Record<WeightFormat, readonly string[]> = {
+  f16: [weightsFloat],
+  f32: [weightsFloat],
+  int8: [weightsInt8, weightsQuantised],
+  int4: [weightsInt4, weightsQuantised],
+};
 
 /** Invocations that share a sum on devices without a fixed subgroup size. */
 const PLAIN_LANES = 32;
@@ -37,19 +47,27 @@ export class KernelSet {
     ];
   }
 
-  /** Bytes of one stored weight or cache element. */
+  /** Bytes of one element of the cache, of adapters, and of weights that are not quantised. */
   get weightBytes(): number {
     return this.dtype === "f16" ? 2 : 4;
   }
 
-  /** The kernel compiled with these constants; `LANES` is supplied. */
-  get(name: string, wgsl: string, constants: Record<string, number> = {}): Kernel {
-    const key = `${name} ${JSON.stringify(constants)}`;
+  /**
+   * The kernel compiled with these constants; `LANES` is supplied. With a format, the WGSL can read
+   * a matrix of it.
+   */
+  get(
+    name: string,
+    wgsl: string,
+    constants: Record<string, number> = {},
+    format?: WeightFormat,
+  ): Kernel {
+    const key = `${name} ${format} ${JSON.stringify(constants)}`;
     let kernel = this.#kernels.get(key);
     if (!kernel) {
       kernel = new Kernel(this.gpu, name, wgsl, {
         constants: { ...constants, LANES: this.lanes },
-        preludes: this.#preludes,
+        preludes: format ? [...this.#preludes, ...FORMATS[format]] : this.#preludes,
       });
       this.#kernels.set(key, kernel);
     }

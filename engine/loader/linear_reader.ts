@@ -1,5 +1,10 @@
 import type { ModelDirectory } from "./model_directory.ts";
-import type { ChunkData, ChunkOptions, TensorChunk } from "./tensor_reader.ts";
+import {
+  type ChunkData,
+  type ChunkOptions,
+  DEFAULT_CHUNK_BYTES,
+  type TensorChunk,
+} from "./tensor_reader.ts";
 import type { LinearSource } from "./weight_plan.ts";
 
 /**
@@ -29,6 +34,45 @@ export async function* readLinear<Target extends "f16" | "f32">(
     }
     partBegin += part.rows;
   }
+}
+
+/** Whole rows of a matrix, f32 `[rows, cols]`. */
+export interface RowBlock {
+  /** From the first row asked for. */
+  firstRow: number;
+  /** Overwritten by the next block. */
+  values: Float32Array<ArrayBuffer>;
+}
+
+/**
+ * A matrix's rows as f32, as many at a time as `maxBytes` hold: a multiple of `multiple` and at least
+ * so many, but for the last ones.
+ *
+ * @throws {WeftError} `bad_model` as {@link ModelDirectory.chunks}.
+ */
+export async function* readRowBlocks(
+  model: ModelDirectory,
+  linear: LinearSource,
+  options: { multiple: number; rows: { begin: number; end: number }; maxBytes?: number },
+): AsyncGenerator<RowBlock> {
+  const { multiple, rows, maxBytes = DEFAULT_CHUNK_BYTES } = options;
+  const most = Math.max(1, Math.floor(maxBytes / (4 * linear.cols * multiple))) * multiple;
+  const block = new Float32Array(Math.min(most, rows.end - rows.begin) * linear.cols);
+  let firstRow = 0;
+  let filled = 0;
+  for await (const { data } of readLinear(model, linear, { target: "f32", rows, maxBytes })) {
+    for (let taken = 0; taken < data.length;) {
+      const part = data.subarray(taken, taken + block.length - filled);
+      block.set(part, filled);
+      taken += part.length;
+      filled += part.length;
+      if (filled < block.length) continue;
+      yield { firstRow, values: block };
+      firstRow += block.length / linear.cols;
+      filled = 0;
+    }
+  }
+  if (filled > 0) yield { firstRow, values: block.subarray(0, filled) };
 }
 
 /** The stacked biases, `[rows]`, or null for a matrix without. */

@@ -7,5 +7,6 @@ export {
   type StepOutput,
 } from "./decoder.ts";
 export type { AdapterFactory, GroupAdapter, Segment } from "./decoder_stack.ts";
+export { type MatrixFormats, matrixFormats, weightBytesOf } from "./weight_formats.ts";
 export type { StepShape } from "./step_buffers.ts";
 export { type ModelWeights, uploadWeights } from "./weights.ts";

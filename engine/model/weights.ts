@@ -1,13 +1,21 @@
 import type { Gpu } from "../gpu/mod.ts";
-import type { KernelSet, Matrix, MatrixShard } from "../kernels/mod.ts";
+import {
+  type KernelSet,
+  type Matrix,
+  matrixBytes,
+  type MatrixShard,
+  rowsWithin,
+  type WeightFormat,
+} from "../kernels/mod.ts";
 import {
   type LayerSources,
   type LinearSource,
   type ModelDirectory,
   planWeights,
   readBias,
-  readLinear,
 } from "../loader/mod.ts";
+import { writeShard } from "./matrix_upload.ts";
+import { type MatrixFormats, matrixFormats } from "./weight_formats.ts";
 
 /** A projection's weight and, where the model has one, its f32 bias. */
 export interface LinearWeights {
@@ -15,7 +23,7 @@ export interface LinearWeights {
   bias?: GPUBuffer;
 }
 
-/** One decoder layer on the GPU. Norms and biases are f32, matrices in the kernel set's dtype. */
+/** One decoder layer on the GPU. Norms and biases are f32, matrices as the formats say. */
 export interface LayerWeights {
   inputNorm: GPUBuffer;
   qkv: LinearWeights;
@@ -41,25 +49,29 @@ const MAX_SHARD_ROWS = 4 * 65_535;
 const FLUSH_BYTES = 64 << 20;
 
 /**
- * Streams a model's weights to the GPU in bounded chunks.
+ * Streams a model's weights to the GPU in bounded chunks, matrices as `formats` say: in the kernel
+ * set's dtype if not given.
  *
- * @throws {WeftError} `bad_model` when tensors are missing, misshapen or hold what f16 cannot.
+ * @throws {WeftError} `bad_model` when tensors are missing, misshapen or hold what their format cannot.
  */
 export async function uploadWeights(
   kernels: KernelSet,
   model: ModelDirectory,
-  options: { onProgress?: (bytes: number) => void } = {},
+  options: { formats?: MatrixFormats; onProgress?: (bytes: number) => void } = {},
 ): Promise<ModelWeights> {
   const plan = planWeights(model.config, model.tensors);
-  const upload = new Uploader(kernels, model, options.onProgress ?? (() => {}));
-  const embedding = await upload.matrix(plan.embedding);
+  const upload = new Uploader(kernels.gpu, model, {
+    formats: options.formats ?? matrixFormats(kernels.dtype, "none"),
+    onProgress: options.onProgress ?? (() => {}),
+  });
+  const embedding = await upload.vocabulary(plan.embedding);
   const layers: LayerWeights[] = [];
   for (const sources of plan.layers) layers.push(await uploadLayer(upload, sources));
   return {
     embedding,
     layers,
     finalNorm: await upload.vector(plan.finalNorm.name),
-    head: plan.head ? await upload.matrix(plan.head) : embedding,
+    head: plan.head ? await upload.vocabulary(plan.head) : embedding,
   };
 }
 
@@ -78,47 +90,55 @@ async function uploadLayer(upload: Uploader, sources: LayerSources): Promise<Lay
 
 class Uploader {
   readonly #gpu: Gpu;
-  readonly #kernels: KernelSet;
   readonly #model: ModelDirectory;
+  readonly #formats: MatrixFormats;
   readonly #onProgress: (bytes: number) => void;
   #unflushed = 0;
   #total = 0;
 
-  constructor(kernels: KernelSet, model: ModelDirectory, onProgress: (bytes: number) => void) {
-    this.#gpu = kernels.gpu;
-    this.#kernels = kernels;
+  constructor(
+    gpu: Gpu,
+    model: ModelDirectory,
+    { formats, onProgress }: { formats: MatrixFormats; onProgress: (bytes: number) => void },
+  ) {
+    this.#gpu = gpu;
     this.#model = model;
+    this.#formats = formats;
     this.#onProgress = onProgress;
   }
 
   async linear(source: LinearSource): Promise<LinearWeights> {
     const bias = await readBias(this.#model, source);
     return {
-      weight: await this.matrix(source),
+      weight: await this.#matrix(source, this.#formats.layers),
       bias: bias ? this.#gpu.buffers.from(`${source.bias[0].name}`, bias) : undefined,
     };
   }
 
-  async matrix(source: LinearSource): Promise<Matrix> {
+  /** The embedding or the head. */
+  vocabulary(source: LinearSource): Promise<Matrix> {
+    return this.#matrix(source, this.#formats.vocabulary);
+  }
+
+  async #matrix(source: LinearSource, format: WeightFormat): Promise<Matrix> {
     const { rows, cols } = source;
-    const rowBytes = cols * this.#kernels.weightBytes;
     const { maxStorageBufferBindingSize, maxBufferSize } = this.#gpu.limits;
     const limit = Math.min(maxStorageBufferBindingSize, maxBufferSize);
-    const rowsPerShard = Math.min(rows, MAX_SHARD_ROWS, Math.floor(limit / rowBytes));
+    const rowsPerShard = Math.min(rows, MAX_SHARD_ROWS, rowsWithin(format, cols, limit));
     const shards: MatrixShard[] = [];
-    for (let first = 0; first < rows; first += rowsPerShard) {
-      const count = Math.min(rowsPerShard, rows - first);
-      const buffer = this.#gpu.buffers.storage(source.weight[0].name, count * rowBytes);
-      const chunks = readLinear(this.#model, source, {
-        target: this.#kernels.dtype,
-        rows: { begin: first, end: first + count },
-      });
-      for await (const { offsetElements, data } of chunks) {
-        await this.#write(buffer, offsetElements * this.#kernels.weightBytes, data);
-      }
-      shards.push({ buffer, firstRow: first, rows: count });
+    for (let firstRow = 0; firstRow < rows; firstRow += rowsPerShard) {
+      const count = Math.min(rowsPerShard, rows - firstRow);
+      const bytes = matrixBytes(format, { rows: count, cols });
+      const buffer = this.#gpu.buffers.storage(source.weight[0].name, bytes);
+      const shard = { buffer, firstRow, rows: count };
+      await writeShard(
+        format,
+        { model: this.#model, source, shard },
+        (buffer, offset, data) => this.#write(buffer, offset, data),
+      );
+      shards.push(shard);
     }
-    return { rows, cols, shards };
+    return { rows, cols, format, shards };
   }
 
   /** Vectors, one after another, as f32. */

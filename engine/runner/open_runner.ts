@@ -1,16 +1,11 @@
-import type { DeviceInfo } from "../core/engine.ts";
+import type { DeviceInfo, Quantize } from "../core/engine.ts";
 import { WeftError } from "../core/errors.ts";
 import type { ModelConfig } from "../core/model_config.ts";
 import { type Gpu, openGpu, Recorder } from "../gpu/mod.ts";
 import { type Dtype, KernelSet, RECORD_BYTES } from "../kernels/mod.ts";
-import {
-  type ModelDirectory,
-  openModelDirectory,
-  plannedTensors,
-  planWeights,
-} from "../loader/mod.ts";
+import { type ModelDirectory, openModelDirectory, planWeights } from "../loader/mod.ts";
 import { LoraPool } from "../lora/mod.ts";
-import { Decoder, uploadWeights } from "../model/mod.ts";
+import { Decoder, matrixFormats, uploadWeights, weightBytesOf } from "../model/mod.ts";
 import { BLOCK_SIZE, Scheduler } from "../scheduler/mod.ts";
 import { defaultKvBytes, defaultPrefillTokens, usableMemory } from "./memory.ts";
 import type { AdapterPool, RunnerPorts } from "./ports.ts";
@@ -22,6 +17,8 @@ export interface OpenRunnerOptions {
   modelDirectory: string;
   /** "auto" is f16 where the device has it. */
   dtype: Dtype | "auto";
+  /** How matrices are stored; "none", as the default, is in the dtype. */
+  quantize?: Quantize;
   sizing: SizingOptions;
   maxQueuedRequests: number;
   maxQueuedTokens: number;
@@ -40,6 +37,7 @@ export interface OpenRunner {
   device: DeviceInfo;
   config: ModelConfig;
   dtype: Dtype;
+  quantize: Quantize;
   sizing: Sizing;
   weightBytes: number;
   /** Bytes of all buffers. */
@@ -84,10 +82,9 @@ async function assemble(
   }
   const dtype = options.dtype === "auto" ? (gpu.hasF16 ? "f16" : "f32") : options.dtype;
   const kernels = new KernelSet(gpu, dtype);
-  const weightBytes = plannedTensors(planWeights(config, model.tensors)).reduce(
-    (sum, { rows, cols }) => sum + rows * (cols === null ? 4 : cols * kernels.weightBytes),
-    0,
-  );
+  const quantize = options.quantize ?? "none";
+  const formats = matrixFormats(dtype, quantize);
+  const weightBytes = weightBytesOf(planWeights(config, model.tensors), formats);
   const sizing = await fitToDevice(gpu, options.sizing, {
     config,
     elementBytes: kernels.weightBytes,
@@ -95,6 +92,7 @@ async function assemble(
     maxBindingBytes: Math.min(gpu.limits.maxStorageBufferBindingSize, gpu.limits.maxBufferSize),
   });
   const weights = await uploadWeights(kernels, model, {
+    formats,
     onProgress: (loadedBytes) => options.onProgress?.({ loadedBytes, totalBytes: weightBytes }),
   });
   const { maxBatch, maxModelLen, numBlocks, maxBurst, maxPrefillTokens } = sizing;
@@ -153,6 +151,7 @@ async function assemble(
     device: gpu.info,
     config,
     dtype,
+    quantize,
     sizing,
     weightBytes,
     allocatedBytes: gpu.buffers.bytes,

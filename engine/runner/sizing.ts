@@ -25,7 +25,7 @@ export interface SizingOptions {
 /** What is there. */
 export interface SizingFacts {
   config: ModelConfig;
-  /** Bytes of a stored weight or cache element. */
+  /** Bytes of an element of the cache or of an adapter. */
   elementBytes: number;
   weightBytes: number;
   /** Device memory that may be used, or null for a plan without regard to it. */
@@ -147,7 +147,7 @@ export function sizeEngine(options: SizingOptions, facts: SizingFacts): Sizing {
         asked === undefined ? `one context of ${maxModelLen} tokens` : "--kv-memory"
       }) need ${bytes(fixed + needed)}; there is ${
         bytes(facts.memoryBytes!)
-      }. Lower --max-model-len, --max-batch or --max-adapters, or choose --dtype f16`,
+      }. Lower --max-model-len, --max-batch or --max-adapters, or choose --dtype f16 or --quantize int8`,
     );
   }
   const kvBytes = numBlocks * blockBytes;

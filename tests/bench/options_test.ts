@@ -18,7 +18,7 @@ Deno.test("--quick has fewer rounds, and leaves out what only prints tables", ()
 });
 
 Deno.test("parts run in their own order, and what others measured is kept", () => {
-  const options = parseOptions(["http", "platform", "limits"]);
+  const options = parseOptions(["platform", "http", "limits"]);
   assert.deepEqual(options.parts, ["limits", "http", "platform"]);
   assert.equal(options.isPartial, true);
 });
@@ -37,9 +37,9 @@ Deno.test("report is a command of its own", () => {
 
 for (
   const [args, message] of [
-    ["lorra", /Cannot measure "lorra": there is limits, demo, .*adapters, or report/],
+    ["lorra", /Cannot measure "lorra": there is limits, peers, .*adapters, or report/],
     ["report demo", /Cannot run "report demo": report alone/],
-    ["--only decode", /Cannot use --only "decode": names begin with limits, demo/],
+    ["--only decode", /Cannot use --only "decode": names begin with limits, peers/],
     ["--rounds 0", /Cannot use --rounds "0": it takes a whole number from 1/],
     ["--budget soon", /--budget "soon"/],
     ["--slow", /--slow.*--help lists the flags/],

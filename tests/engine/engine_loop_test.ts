@@ -90,3 +90,34 @@ Deno.test("the statistics tell of waiting requests before anything comes of them
   loop.handle({ kind: "close" });
   await ended;
 });
+
+// Bytes of its embedding and head (2 · 256 · 64 values), of its layers (92,160), of its norms in f32.
+const VOCABULARY_BYTES = 32_768 * 8.5 / 8;
+const NORM_BYTES = 448 * 4;
+
+for (const [quantize, bits] of [["int8", 8.5], ["int4", 4.5]] as const) {
+  Deno.test(`a model loads in ${quantize}, says so, and answers`, async () => {
+    const sent: FromWorker[] = [];
+    const loop = await EngineLoop.open(
+      { modelDirectory: MODEL, quantize, maxBatch: 4 },
+      (message) => sent.push(message),
+    );
+    assert.equal(loop.info.quantize, quantize);
+    const matrixBytes = VOCABULARY_BYTES + 92_160 * bits / 8;
+    assert.equal(loop.info.weightBytes, matrixBytes + NORM_BYTES);
+    const progress = sent.filter((message) => message.kind === "progress");
+    assert.equal(progress.at(-1)!.totalBytes, matrixBytes + NORM_BYTES);
+    assert.equal(progress.at(-1)!.loadedBytes, matrixBytes);
+    const ended = loop.run();
+    loop.handle({ kind: "generate", request: { ...REQUEST, maxTokens: 8 } });
+    const events = () =>
+      sent.flatMap((message) => message.kind === "step" ? message.outcomes : []).flatMap((
+        outcome,
+      ) => "event" in outcome ? [outcome.event] : []);
+    await until(() => events().some(({ kind }) => kind === "finished"));
+    const tokens = events().flatMap((event) => event.kind === "tokens" ? event.tokens : []);
+    assert.equal(tokens.length, 8);
+    loop.handle({ kind: "close" });
+    await ended;
+  });
+}

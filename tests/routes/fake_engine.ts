@@ -225,6 +225,7 @@ function fakeInfo(maxModelLen: number): EngineInfo {
       eosTokenIds: [EOS],
     },
     dtype: "f32",
+    quantize: "none",
     maxModelLen,
     maxBatch: 8,
     maxAdapters: 4,

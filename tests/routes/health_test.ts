@@ -38,6 +38,12 @@ Deno.test("a model is found by its id, also one with slashes", async () => {
   assert.equal(error.code, "model_not_found");
 });
 
+Deno.test("health tells how weights are stored", async () => {
+  const h = createHarness();
+  const { dtype, quantize } = await (await h.app.request("/health")).json();
+  assert.deepEqual([dtype, quantize], [h.engine.info.dtype, "none"]);
+});
+
 Deno.test("probes say ready, then draining, and a drain lets running streams end", async () => {
   const h = createHarness({ engine: { delayMs: 3 } });
   assert.equal((await h.app.request("/ready")).status, 200);

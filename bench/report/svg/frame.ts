@@ -1,5 +1,5 @@
 /** Sizes of a chart in pixels; what is drawn lies within the margins. */
-export const FRAME = { width: 720, height: 400, left: 76, right: 24, top: 44, bottom: 96 };
+export const FRAME = { width: 720, height: 420, left: 76, right: 24, top: 62, bottom: 96 };
 
 /** Told apart on white and on black, also by those who don't see red and green apart. */
 export const COLOURS = ["#2f7fd6", "#d9730d", "#2a9d76", "#b0529d", "#8a8a00", "#c0392b"];
@@ -55,8 +55,8 @@ export function label(
     strong?: boolean;
   },
 ): string {
-  const weight = strong ? ' font-weight="bold"' : "";
-  return `<text x="${round(x)}" y="${round(y)}" text-anchor="${anchor}"${weight}>` +
+  const kind = strong ? ' class="title"' : "";
+  return `<text x="${round(x)}" y="${round(y)}" text-anchor="${anchor}"${kind}>` +
     `${escapeText(text)}</text>`;
 }
 
@@ -90,10 +90,11 @@ export function chart(
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" role="img" ` +
     `aria-label="${escapeText(title)}">`,
+    // A page's theme needn't be the system's: a grey that can be read on white and on black.
     "<style>",
-    "text { font: 12px system-ui, sans-serif; fill: #333 }",
+    "text { font: 12px system-ui, sans-serif; fill: #767676 }",
+    ".title { font-weight: bold }",
     ".grid { stroke: #8884 }",
-    "@media (prefers-color-scheme: dark) { text { fill: #ddd } }",
     "</style>",
     label(title, { x: left, y: 18, anchor: "start", strong: true }),
     label(unit, { x: left, y: 36, anchor: "start" }),

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type Gpu, openGpu, Readback, Recorder } from "../../../engine/gpu/mod.ts";
-import { type Dtype, KernelSet } from "../../../engine/kernels/variants.ts";
+import type { Dtype } from "../../../engine/kernels/format.ts";
+import { KernelSet } from "../../../engine/kernels/variants.ts";
 
 /** What a kernel test gets: one compiled variant and the means to run and read. */
 export interface Bench {

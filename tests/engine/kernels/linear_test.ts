@@ -1,22 +1,7 @@
 import assert from "node:assert/strict";
 import { Linear, linearReference } from "../../../engine/kernels/linear.ts";
-import type { Matrix } from "../../../engine/kernels/matrix.ts";
-import { assertClose, type Bench, kernelTest, randoms } from "./harness.ts";
-
-function matrix(
-  bench: Bench,
-  values: Float32Array,
-  shape: { cols: number; cut: number[] },
-): Matrix {
-  const rows = values.length / shape.cols;
-  const bounds = [0, ...shape.cut, rows];
-  const shards = bounds.slice(1).map((end, i) => ({
-    firstRow: bounds[i],
-    rows: end - bounds[i],
-    buffer: bench.weights(values.subarray(bounds[i] * shape.cols, end * shape.cols)),
-  }));
-  return { rows, cols: shape.cols, shards };
-}
+import { assertClose, kernelTest, randoms } from "./harness.ts";
+import { matrixOf } from "./matrices.ts";
 
 for (const kind of ["decode", "prefill"] as const) {
   kernelTest(`linear (${kind}) equals the host loop over awkward shapes`, async (bench) => {
@@ -33,7 +18,7 @@ for (const kind of ["decode", "prefill"] as const) {
         const cut = rows > 100 ? [37, 90] : [];
         const linear = new Linear(bench.kernels, {
           x: bench.f32(x),
-          weight: matrix(bench, weight, { cols, cut }),
+          weight: matrixOf(bench, weight, { cols, cut }),
           bias: bench.f32(bias),
           y,
         }, { uniforms: bench.uniforms, accumulate });
@@ -56,7 +41,7 @@ kernelTest("linear (decode) equals the host loop however many lanes share a row"
         const y = bench.f32(new Float32Array(tokens * rows));
         new Linear(bench.kernels, {
           x: bench.f32(x),
-          weight: matrix(bench, weight, { cols, cut: [] }),
+          weight: matrixOf(bench, weight, { cols, cut: [] }),
           y,
         }, { uniforms: bench.uniforms, split }).record(bench.recorder, tokens, "decode");
         const expected = linearReference(x, rounded, { cols });
@@ -68,7 +53,7 @@ kernelTest("linear (decode) equals the host loop however many lanes share a row"
 
 kernelTest("a token's projection has the same bits in a batch of any size", async (bench) => {
   const [rows, cols] = [96, 128];
-  const weight = matrix(bench, randoms(rows * cols, 1), { cols, cut: [] });
+  const weight = matrixOf(bench, randoms(rows * cols, 1), { cols, cut: [] });
   const x = randoms(32 * cols, 2);
   for (const kind of ["decode", "prefill"] as const) {
     const rowsOf = async (tokens: number, offset: number) => {

@@ -4,6 +4,7 @@ import {
   planWeights,
   readBias,
   readLinear,
+  readRowBlocks,
 } from "../../../engine/loader/mod.ts";
 
 Deno.test("a fused matrix is its parts' rows, one after the other", async () => {
@@ -37,6 +38,31 @@ Deno.test("any range of a fused matrix's rows is that part of the whole", async 
     assert.deepEqual(await read(begin, end), expected, `rows ${begin} to ${end}`);
   }
   await assert.rejects(read(0, 193), /rows 0 to 193 of a matrix of 192/);
+});
+
+Deno.test("blocks of whole rows are the matrix, however small the pieces", async () => {
+  using model = await openModelDirectory("tests/fixtures/models/qwen2");
+  // Parts of 64, 32 and 32 rows of 64 columns.
+  const { qkv } = planWeights(model.config, model.tensors).layers[1];
+  const whole = new Float32Array(qkv.rows * qkv.cols);
+  for await (const { offsetElements, data } of readLinear(model, qkv, { target: "f32" })) {
+    whole.set(data, offsetElements);
+  }
+  for (const maxBytes of [16, 1000, 5000, 1 << 20]) {
+    for (const rows of [{ begin: 0, end: 128 }, { begin: 10, end: 121 }]) {
+      const values: number[] = [];
+      const counts: number[] = [];
+      for await (const block of readRowBlocks(model, qkv, { multiple: 4, rows, maxBytes })) {
+        assert.equal(block.firstRow * 64, values.length);
+        counts.push(block.values.length / 64);
+        values.push(...block.values);
+      }
+      const expected = whole.subarray(rows.begin * 64, rows.end * 64);
+      assert.deepEqual(values, [...expected], `${maxBytes} bytes`);
+      assert.ok(counts.slice(0, -1).every((count) => count % 4 === 0), `${counts}`);
+      assert.ok(counts.every((count) => count <= Math.max(4, maxBytes / 256)), `${counts}`);
+    }
+  }
 });
 
 Deno.test("biases are stacked like their matrices, and null where there are none", async () => {

@@ -18,8 +18,12 @@ export class ReferenceModel {
     this.#weights = weights;
   }
 
-  static async load(model: ModelDirectory): Promise<ReferenceModel> {
-    return new ReferenceModel(model.config, await loadWeights(model));
+  /** `stored` gives what is kept of a matrix's values, for formats that lose some. */
+  static async load(
+    model: ModelDirectory,
+    stored: (values: Float32Array, linear: LinearSource) => Float32Array = (values) => values,
+  ): Promise<ReferenceModel> {
+    return new ReferenceModel(model.config, await loadWeights(model, stored));
   }
 
   /** Logits `[vocab]` after the last token. */
@@ -120,7 +124,10 @@ interface Matrix {
 type Weights = Awaited<ReturnType<typeof loadWeights>>;
 type LayerWeights = Weights["layers"][number];
 
-async function loadWeights(model: ModelDirectory) {
+async function loadWeights(
+  model: ModelDirectory,
+  stored: (values: Float32Array, linear: LinearSource) => Float32Array,
+) {
   const plan = planWeights(model.config, model.tensors);
   const matrix = async (linear: LinearSource): Promise<Matrix> => {
     const { rows, cols } = linear;
@@ -128,7 +135,7 @@ async function loadWeights(model: ModelDirectory) {
     for await (const { offsetElements, data } of readLinear(model, linear, { target: "f32" })) {
       weight.set(data, offsetElements);
     }
-    return { rows, cols, weight, bias: await readBias(model, linear) };
+    return { rows, cols, weight: stored(weight, linear), bias: await readBias(model, linear) };
   };
   const norm = (source: TensorSource) => model.read(source.name);
   const embedding = await matrix(plan.embedding);

@@ -1,4 +1,5 @@
 import { WeftError } from "../../../engine/core/errors.ts";
+import type { Quantize } from "../../../engine/core/engine.ts";
 import { cutPart, type PartQuestion } from "../../../engine/core/adapter_part.ts";
 import type { AdapterWeights } from "../../../engine/core/adapter_weights.ts";
 import {
@@ -40,6 +41,7 @@ export async function withRunner(
   modelDirectory: string,
   options: {
     dtype?: "f16" | "f32";
+    quantize?: Quantize;
     adapters?: ReadonlyMap<string, AdapterWeights>;
     sizing?: SizingOptions;
     prefillTokens?: number;
@@ -78,6 +80,7 @@ export async function withRunner(
   const opened = await openRunner({
     modelDirectory,
     dtype: options.dtype ?? "f32",
+    quantize: options.quantize,
     sizing: {
       maxBatch: 8,
       maxModelLen: 256,

@@ -21,3 +21,18 @@ Deno.test("the banner's line to try is a request the server answers", async () =
   assert.equal(response.status, 200);
   assert.match(await response.text(), /\[DONE\]/);
 });
+
+Deno.test("the banner tells how weights are stored", () => {
+  const { info } = createHarness().engine;
+  const line = (quantize: "none" | "int4") =>
+    banner({
+      info: { ...info, dtype: "f16", quantize },
+      modelName: "demo",
+      adapters: [],
+      router: null,
+      url: "http://127.0.0.1:8000",
+      locked: false,
+    }).split("\n")[1];
+  assert.match(line("none"), /^Model +demo, f16, context/);
+  assert.match(line("int4"), /^Model +demo, int4 weights, f16 cache, context/);
+});

@@ -1,0 +1,38 @@
+// A tile is 4 rows by 8 columns: a word holds 8 nibbles of each row.
+struct Columns { low: vec4<f32>, high: vec4<f32> }
+const TILE4: u32 = 2u;
+struct Tile {
+  scales: vec4<f32>,
+  a0: vec4<f32>, a1: vec4<f32>, a2: vec4<f32>, a3: vec4<f32>,
+  b0: vec4<f32>, b1: vec4<f32>, b2: vec4<f32>, b3: vec4<f32>,
+}
+
+// The 4 low nibbles, each less 8, over 8. A nibble n at bit p of the mantissa of 2^(20 - p) makes it
+// 2^(20 - p) + n/8: no conversion from integers, which GPUs do at a fraction of their speed.
+fn nibbles_of(word: u32) -> vec4<f32> {
+  let bits = vec4(word) & vec4(0xfu, 0xf0u, 0xf00u, 0xf000u);
+  let sums = bitcast<vec4<f32>>(bits | vec4(0x49800000u, 0x47800000u, 0x45800000u, 0x43800000u));
+  return sums - vec4(1048577.0, 65537.0, 4097.0, 257.0);
+}
+
+fn unpack(p: Packed) -> Tile {
+  let low = p.words;
+  let high = low >> vec4(16u);
+  return Tile(
+    scales_of(p),
+    nibbles_of(low.x), nibbles_of(low.y), nibbles_of(low.z), nibbles_of(low.w),
+    nibbles_of(high.x), nibbles_of(high.y), nibbles_of(high.z), nibbles_of(high.w),
+  );
+}
+
+fn times(t: Tile, v: Columns) -> vec4<f32> {
+  let low = vec4(dot(t.a0, v.low), dot(t.a1, v.low), dot(t.a2, v.low), dot(t.a3, v.low));
+  let high = vec4(dot(t.b0, v.high), dot(t.b1, v.high), dot(t.b2, v.high), dot(t.b3, v.high));
+  return t.scales * (low + high);
+}
+
+// Columns 4i to 4i + 3 of one row.
+fn weights_at(row: u32, i: u32, rows: u32, width4: u32) -> vec4<f32> {
+  let p = load(tile_rows(row, rows, width4), i / 2u);
+  return nibbles_of(p.words[row % 4u] >> (16u * (i % 2u))) * scales_of(p)[row % 4u];
+}
