@@ -1,8 +1,11 @@
 #!/bin/sh
-# What only a GPU shows, in one go: the kernels' tests on its driver, then the benches.
-# Usage: bench/on_gpu.sh [results folder]; wants `deno` on the PATH and node_modules in place.
+# What only a GPU shows, in one go: the kernels' tests on its driver, then the bench.
+# Usage: bench/on_gpu.sh [results folder [bench's parts and flags]]
+# Wants `deno` on the PATH and node_modules in place.
 set -u
 results="${1:-.weft/bench/on_gpu}"
+[ $# -gt 0 ] && shift
+[ $# -gt 0 ] || set -- --rounds 3 --budget 10
 mkdir -p "$results"
 export XDG_RUNTIME_DIR=/tmp DENO_WEBGPU_BACKEND=vulkan,metal,dx12 NO_COLOR=1
 for tests in tests/engine/*; do
@@ -11,6 +14,4 @@ for tests in tests/engine/*; do
   timeout 300 deno test -A --no-check "$tests" >"$results/$name.log" 2>&1
   echo "$name: exit $? $(grep -E '^(ok|FAILED) \|' "$results/$name.log")"
 done
-for bench in platform demo shapes; do
-  timeout 600 deno run -A --no-check bench/main.ts "$bench" 2>&1 | tee "$results/bench_$bench.log"
-done
+deno run -A --no-check bench/main.ts --results "$results/results.jsonl" "$@" 2>&1 | tee "$results/bench.log"

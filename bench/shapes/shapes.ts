@@ -54,6 +54,16 @@ export function shapes({ layers }: { layers?: number } = {}): Shape[] {
   }));
 }
 
+/** Small enough for a software driver to compute 16k tokens of; for contexts, not for weights. */
+export const SMALL_SHAPE: Shape = {
+  name: "small",
+  config: {
+    ...qwen2({ hidden: 512, intermediate: 1408, layers: 2, heads: 8, kvHeads: 2 }),
+    vocab_size: 2048,
+    tie_word_embeddings: true,
+  },
+};
+
 function qwen2(
   size: { hidden: number; intermediate: number; layers: number; heads: number; kvHeads: number },
 ): Record<string, unknown> {

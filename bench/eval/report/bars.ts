@@ -1,7 +1,7 @@
 import type { Results } from "../results.ts";
 import { COMPOSITE_FILES } from "../samples.ts";
 import { meanOverTasks } from "../score/mod.ts";
-import { mean, median } from "../statistics.ts";
+import { mean, median } from "../../statistics.ts";
 import { pairedRatios } from "./ratios.ts";
 
 /** A target of the project and what was measured. */

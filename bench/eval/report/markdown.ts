@@ -1,4 +1,4 @@
-import { deviation, mean } from "../statistics.ts";
+import { deviation, mean } from "../../statistics.ts";
 
 /** A Markdown table; all columns but the first are numbers. `deno fmt` pads it. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {

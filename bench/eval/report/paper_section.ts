@@ -1,6 +1,6 @@
 import type { Results } from "../results.ts";
 import { meanOverTasks } from "../score/mod.ts";
-import { mean } from "../statistics.ts";
+import { mean } from "../../statistics.ts";
 import { NONE, percent, table } from "./markdown.ts";
 import { pairedRatio } from "./ratios.ts";
 

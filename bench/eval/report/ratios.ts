@@ -1,5 +1,5 @@
 import type { TimingResult } from "../results.ts";
-import { median } from "../statistics.ts";
+import { median } from "../../statistics.ts";
 
 type SeriesKey = Pick<TimingResult, "prompts" | "adapters" | "method" | "concurrency">;
 

@@ -1,5 +1,5 @@
 import type { Results } from "../results.ts";
-import { mean } from "../statistics.ts";
+import { mean } from "../../statistics.ts";
 import { NONE, number, percent, table } from "./markdown.ts";
 
 /** `top-p` at one p a row. */

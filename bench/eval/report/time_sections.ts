@@ -1,5 +1,5 @@
 import type { Results, TimingResult, UsageResult } from "../results.ts";
-import { groupBy, mean, median } from "../statistics.ts";
+import { groupBy, mean, median } from "../../statistics.ts";
 import { NONE, number, percent, table } from "./markdown.ts";
 import { pairedRatio, seriesOf } from "./ratios.ts";
 

@@ -2,7 +2,7 @@ import type { AnswerRow } from "../answers.ts";
 import { scoreComposite } from "../metrics/mod.ts";
 import type { CompositeResult } from "../results.ts";
 import type { Sample } from "../samples.ts";
-import { mean } from "../statistics.ts";
+import { mean } from "../../statistics.ts";
 import { bySeed } from "./seeds.ts";
 
 /** Scores the answers to one file of composites, per method and router. */

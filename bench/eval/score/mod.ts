@@ -2,7 +2,7 @@ import type { AnswerRow } from "../answers.ts";
 import type { Results } from "../results.ts";
 import type { RouteRow } from "../routes.ts";
 import { COMPOSITE_FILES, type Sample } from "../samples.ts";
-import { groupBy } from "../statistics.ts";
+import { groupBy } from "../../statistics.ts";
 import { SWEEP_METHODS } from "../methods.ts";
 import { scoreComposites } from "./composites.ts";
 import { scoreRoutes } from "./router.ts";

@@ -1,6 +1,6 @@
 import type { RouterRun } from "../results.ts";
 import type { RouteRow } from "../routes.ts";
-import { groupBy } from "../statistics.ts";
+import { groupBy } from "../../statistics.ts";
 
 /** One router's accuracy over the prompts, each counted once. */
 export function scoreRoutes(

@@ -1,6 +1,6 @@
 import type { AnswerRow } from "../answers.ts";
 import type { Sample } from "../samples.ts";
-import { groupBy } from "../statistics.ts";
+import { groupBy } from "../../statistics.ts";
 
 /** A method's answers: one list a router (or one list), in the order of the samples. */
 export interface MethodAnswers {

@@ -2,7 +2,7 @@ import type { AnswerRow } from "../answers.ts";
 import { SWEPT_P } from "../methods.ts";
 import type { SweepResult, TaskMetric, TaskResult } from "../results.ts";
 import type { Sample } from "../samples.ts";
-import { groupBy, mean } from "../statistics.ts";
+import { groupBy, mean } from "../../statistics.ts";
 import { scoreTask } from "./tasks.ts";
 import { adaptersPerSentence } from "./usage.ts";
 

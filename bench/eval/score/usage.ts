@@ -1,7 +1,7 @@
 import type { AnswerRow } from "../answers.ts";
 import { COMPOSITE_FILES } from "../samples.ts";
 import type { UsageResult } from "../results.ts";
-import { groupBy, mean } from "../statistics.ts";
+import { groupBy, mean } from "../../statistics.ts";
 
 /** What each method did, over all its answers. Methods without a router have the times only. */
 export function usageOf(rows: readonly AnswerRow[]): UsageResult[] {

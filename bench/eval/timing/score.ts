@@ -1,5 +1,5 @@
 import type { TimingResult } from "../results.ts";
-import { groupBy } from "../statistics.ts";
+import { groupBy } from "../../statistics.ts";
 import type { RoundRow } from "./rounds.ts";
 
 /** One result for each series, its rounds in order. */

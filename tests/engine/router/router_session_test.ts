@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { RouterSession } from "../../../engine/router/mod.ts";
 import { assertClose, download, openDevice, submitShader, upload } from "./gpu_arrays.ts";
+import type { Constant } from "./onnx_writer.ts";
 import { openOnce, tinyRouter } from "./tiny_router.ts";
 
 const FIXTURE = new URL("../../fixtures/router/", import.meta.url);
@@ -179,7 +180,7 @@ Deno.test("neither opening nor running grows the GPU's buffers or onnxruntime's 
   device.destroy();
 });
 
-function scaleTable(table: { values: number[] | bigint[] | Float32Array }, factor: number): void {
+function scaleTable(table: Constant, factor: number): void {
   table.values = (table.values as number[]).map((value) => factor * value);
 }
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { deviation, groupBy, mean, median } from "../../../bench/eval/statistics.ts";
+import { deviation, groupBy, mean, median } from "../../bench/statistics.ts";
 
 Deno.test("the deviation is that of a sample", () => {
   assert.equal(deviation([2, 4, 4, 4, 5, 5, 7, 9]), Math.sqrt(32 / 7));

@@ -1,0 +1,68 @@
+import type { BenchContext } from "../context.ts";
+import { Shared } from "../engine/shared.ts";
+import { type Captured, KernelBench, type Work } from "../kernels/kernel_bench.ts";
+import type { Reading, Series, SeriesGroup } from "../series.ts";
+import type { Shape } from "../shapes/shapes.ts";
+
+const RANK = 16;
+
+/** What is captured: decoding rows, rows with an adapter each, or a prompt. */
+function worksOf({ isQuick, isSoftware }: BenchContext): Work[] {
+  const isCountedOnly = isQuick && isSoftware;
+  const prompt: Work = { name: "prompt=512", kind: "prefill", tokens: 512 };
+  return [
+    { name: "batch=1", kind: "decode", rows: 1 },
+    { name: "batch=8", kind: "decode", rows: 8 },
+    { name: "lora, batch=8", kind: "decode", rows: 8, rank: RANK, isCountedOnly },
+    ...(isCountedOnly ? [] : [prompt]),
+  ];
+}
+
+/**
+ * Every kernel of a step, each dispatched again and again by itself, as a share of what the device could do
+ * at best; and the step around them. Null: the demo pack.
+ */
+export function kernelGroup(context: BenchContext, shape: Shape | null): SeriesGroup {
+  const leastMs = context.isQuick ? 20 : 100;
+  const bench = new Shared(
+    () => KernelBench.open(shape, { leastMs }),
+    (bench) => bench.close(),
+  );
+  return {
+    name: `kernels/${shape?.name ?? "demo"}`,
+    title: `Kernels, ${shape?.name ?? "demo pack"}`,
+    series: worksOf(context).map((work): Series => ({
+      name: work.name,
+      unit: {
+        dispatches: "dispatches",
+        dispatches_per_layer: "dispatches",
+        step: "ms",
+        device: "ms",
+        idle: "share",
+        host: "µs",
+        us: "µs",
+        of_limit: "share",
+      },
+      round: async () => reading(await (await bench.get()).measure(work)),
+    })),
+    close: () => bench.close(),
+  };
+}
+
+function reading({ kernels, step }: Captured): Reading {
+  const figures: Record<string, number> = {
+    "step/dispatches": step.dispatches,
+    "step/dispatches_per_layer": step.dispatchesPerLayer,
+  };
+  if (step.deviceMs !== null) figures["step/device"] = step.deviceMs;
+  if (step.deviceMs !== null && step.wall) {
+    figures["step/step"] = step.wall.ms;
+    figures["step/idle"] = Math.max(0, 1 - step.deviceMs / step.wall.ms);
+    figures["step/host"] = step.wall.hostUsPerDispatch;
+  }
+  for (const { name, us, ofLimit } of kernels) {
+    figures[`${name}/us`] = us;
+    if (ofLimit !== null) figures[`${name}/of_limit`] = ofLimit;
+  }
+  return figures;
+}

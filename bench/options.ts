@@ -1,0 +1,133 @@
+import { parseArgs } from "node:util";
+import { messageOf, WeftError } from "../engine/core/errors.ts";
+
+/** What can be measured as series, in the order in which it is: a quick run may not come to the last. */
+export const GROUPS = [
+  "limits",
+  "peers",
+  "kernels",
+  "demo",
+  "lora",
+  "start",
+  "router",
+  "resident",
+  "http",
+  "context",
+  "shapes",
+  "quantized",
+] as const;
+/** What prints tables of its own. */
+export const TABLES = ["platform", "adapters"] as const;
+export const PARTS = [...GROUPS, ...TABLES] as const;
+export type Part = typeof PARTS[number];
+
+export interface BenchOptions {
+  command: "run" | "report";
+  parts: readonly Part[];
+  /** Whether parts or series were chosen: what others measured before is kept. */
+  isPartial: boolean;
+  isQuick: boolean;
+  /** Beginnings of full names; empty: all series. */
+  only: readonly string[];
+  rounds: number;
+  /** Seconds for the counted rounds of one series. */
+  budgetSeconds: number;
+  /** Names of shapes; null: what suits the device. */
+  shapes: readonly string[] | null;
+  /** Null: by date and device. */
+  results: string | null;
+  docs: string;
+}
+
+export const HELP = `deno task bench [part…] [flags]
+deno task bench report [flags]
+
+Measures the parts named, or all, keeps the figures and prints them beside the targets.
+${GROUPS.join(", ")}: series, kept as JSON lines
+${TABLES.join(", ")}: tables, only printed
+report: writes tables and plots of docs/BENCHMARKS.md from the results of all devices
+
+--quick           few rounds of what is quick: under 3 minutes
+--only NAME       only series whose name begins so, repeatable (lora/demo/one)
+--rounds COUNT    rounds of each series (5; quick 2)
+--budget SECONDS  for the rounds of one series, by its first one (60; quick 8)
+--shapes NAMES    with commas: Qwen2-0.5B, Qwen2-1.5B, Llama-3-8B (the first on a software driver)
+--results FILE    bench/results/<date>-<adapter>.jsonl; quick: .weft/bench/<date>-<adapter>.jsonl
+--docs FILE       docs/BENCHMARKS.md`;
+
+/** @throws {WeftError} `invalid_request` for whatever makes no sense. */
+export function parseOptions(args: readonly string[]): BenchOptions {
+  const { values, positionals } = parse(args);
+  const isReport = positionals[0] === "report";
+  if (isReport && positionals.length > 1) fail(`run "${positionals.join(" ")}"`, "report alone");
+  const named = isReport ? [] : positionals.map(part);
+  const only = values.only ?? [];
+  for (const name of only) {
+    const group = name.split("/")[0];
+    if (!GROUPS.some((known) => known === group)) {
+      fail(`use --only "${name}"`, `names begin with ${GROUPS.join(", ")}`);
+    }
+  }
+  const isQuick = values.quick;
+  return {
+    command: isReport ? "report" : "run",
+    parts: chosen(named, { only, isQuick }),
+    isPartial: named.length > 0 || only.length > 0,
+    isQuick,
+    only,
+    rounds: count("rounds", values.rounds ?? (isQuick ? "2" : "5")),
+    budgetSeconds: count("budget", values.budget ?? (isQuick ? "8" : "60")),
+    shapes: values.shapes?.split(",") ?? null,
+    results: values.results ?? null,
+    docs: values.docs,
+  };
+}
+
+function chosen(
+  named: readonly Part[],
+  { only, isQuick }: { only: readonly string[]; isQuick: boolean },
+): Part[] {
+  if (named.length > 0) return PARTS.filter((name) => named.includes(name));
+  if (only.length > 0) {
+    return PARTS.filter((part) => only.some((name) => name.split("/")[0] === part));
+  }
+  return isQuick ? [...GROUPS] : [...PARTS];
+}
+
+function part(given: string): Part {
+  return PARTS.find((name) => name === given) ??
+    fail(`measure "${given}"`, `there is ${PARTS.join(", ")}, or report`);
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        quick: { type: "boolean", default: false },
+        only: { type: "string", multiple: true },
+        rounds: { type: "string" },
+        budget: { type: "string" },
+        shapes: { type: "string" },
+        results: { type: "string" },
+        docs: { type: "string", default: "docs/BENCHMARKS.md" },
+      },
+    });
+  } catch (cause) {
+    throw new WeftError("invalid_request", `${messageOf(cause)}; --help lists the flags`, {
+      cause,
+    });
+  }
+}
+
+function count(flag: string, text: string): number {
+  if (!/^[1-9]\d{0,4}$/.test(text)) {
+    fail(`use --${flag} "${text}"`, "it takes a whole number from 1");
+  }
+  return Number(text);
+}
+
+function fail(what: string, allowed: string): never {
+  throw new WeftError("invalid_request", `Cannot ${what}: ${allowed}`);
+}

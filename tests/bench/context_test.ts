@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { contextOf } from "../../bench/context.ts";
+import { groupsOf } from "../../bench/groups/mod.ts";
+import { exponential } from "../../bench/groups/http.ts";
+import { GROUPS } from "../../bench/options.ts";
+import { WeftError } from "../../engine/core/errors.ts";
+
+const names = (isSoftware: boolean, shapes: string[] | null = null) =>
+  contextOf({ isQuick: false, shapes }, { isSoftware }).shapes.map(({ name }) => name);
+
+Deno.test("a software driver gets the smallest shape, cut to four layers, a GPU all", () => {
+  assert.deepEqual(names(true), ["Qwen2-0.5B, 4 layers"]);
+  assert.deepEqual(names(false), ["Qwen2-0.5B", "Qwen2-1.5B", "Llama-3-8B"]);
+  assert.deepEqual(names(false, ["Llama-3-8B"]), ["Llama-3-8B"]);
+});
+
+Deno.test("a shape that isn't there is refused with those that are", () => {
+  assert.throws(
+    () => names(false, ["Qwen3"]),
+    (error) =>
+      error instanceof WeftError && /"Qwen3": there is Qwen2-0\.5B, .*8B/.test(error.message),
+  );
+});
+
+for (const isSoftware of [true, false]) {
+  for (const isQuick of [true, false]) {
+    const title = `${isSoftware ? "software" : "GPU"}${isQuick ? ", quick" : ""}`;
+    Deno.test(`names are told apart, and ratios are of series that are there: ${title}`, () => {
+      const context = contextOf({ isQuick, shapes: null }, { isSoftware });
+      const groups = GROUPS.flatMap((part) => groupsOf(part, context));
+      const series = groups.flatMap((group) =>
+        group.series.map(({ name }) => `${group.name}/${name}`)
+      );
+      assert.equal(new Set(series).size, series.length);
+      for (const { name, series, ratios = [] } of groups) {
+        const known = series.flatMap(({ name, unit }) =>
+          typeof unit === "string" ? [name] : Object.keys(unit).map((key) => `${name}/${key}`)
+        );
+        for (const side of ratios.flatMap(({ over, under }) => [over, under])) {
+          assert.ok(known.includes(side), `${name}: ${side}`);
+        }
+      }
+      // Each part begins with its own name, by which --only finds it.
+      for (const part of GROUPS) {
+        for (const { name } of groupsOf(part, context)) {
+          assert.equal(name.split("/")[0], part);
+        }
+      }
+    });
+  }
+}
+
+Deno.test("pauses are exponential: their mean, and none for the least number", () => {
+  const count = 10_000;
+  const pauses = Array.from({ length: count }, (_, i) => exponential(50, (i + 0.5) / count));
+  assert.ok(Math.abs(pauses.reduce((a, b) => a + b) / count - 50) < 0.5);
+  assert.equal(Math.abs(exponential(50, 0)), 0);
+});
