@@ -23,9 +23,13 @@ function worksOf({ isQuick, isSoftware }: BenchContext): Work[] {
  * at best; and the step around them. Null: the demo pack.
  */
 export function kernelGroup(context: BenchContext, shape: Shape | null): SeriesGroup {
-  const leastMs = context.isQuick ? 20 : 100;
+  const options = {
+    leastMs: context.isQuick ? 20 : 100,
+    promptTokens: context.isSoftware ? 16 : 64,
+    steps: context.isSoftware ? 4 : 16,
+  };
   const bench = new Shared(
-    () => KernelBench.open(shape, { leastMs }),
+    () => KernelBench.open(shape, options),
     (bench) => bench.close(),
   );
   return {

@@ -9,10 +9,7 @@ import { secondsEach } from "./seconds_each.ts";
 import { dispatchesPerLayer, kernelsOf, replay, type StepKernel, wears } from "./step_kernels.ts";
 import { wallOf } from "./wall.ts";
 
-const PROMPT_TOKENS = 64;
 const ANSWER_TOKENS = 1500;
-/** Submissions whose wall time is taken. */
-const STEPS = 8;
 /** Repetitions of what draws tokens: together well below an answer's. */
 const MOST_DRAWS = 64;
 
@@ -20,6 +17,15 @@ const MOST_DRAWS = 64;
 export type Work =
   | { name: string; kind: "decode"; rows: number; rank?: number; isCountedOnly?: boolean }
   | { name: string; kind: "prefill"; tokens: number };
+
+export interface KernelBenchOptions {
+  /** Each kernel is repeated until it takes so long. */
+  leastMs: number;
+  /** Of rows that decode. */
+  promptTokens: number;
+  /** Submissions whose wall time is taken. */
+  steps: number;
+}
 
 export interface Captured {
   kernels: { name: string; us: number; ofLimit: number | null }[];
@@ -39,28 +45,25 @@ export class KernelBench {
   readonly #runner: LocalRunner;
   readonly #calls: GpuCalls;
   readonly #limits: Limits;
-  readonly #leastMs: number;
+  readonly #options: KernelBenchOptions;
 
   private constructor(
     runner: LocalRunner,
     parts: {
       calls: GpuCalls;
       limits: Limits;
-      leastMs: number;
+      options: KernelBenchOptions;
     },
   ) {
     this.#runner = runner;
     this.#calls = parts.calls;
     this.#limits = parts.limits;
-    this.#leastMs = parts.leastMs;
+    this.#options = parts.options;
   }
 
   /** @param shape Null: the demo pack. */
-  static async open(
-    shape: Shape | null,
-    { leastMs }: { leastMs: number },
-  ): Promise<KernelBench> {
-    const limits = await measureLimits(leastMs);
+  static async open(shape: Shape | null, options: KernelBenchOptions): Promise<KernelBench> {
+    const limits = await measureLimits(options.leastMs);
     const directory = shape ? await shapeDirectory(shape) : DEMO;
     const calls = new GpuCalls();
     const runner = await LocalRunner.open(directory, {
@@ -68,7 +71,7 @@ export class KernelBench {
       maxModelLen: 2048,
       maxPrefillTokens: 512,
     });
-    return new KernelBench(runner, { calls, limits, leastMs });
+    return new KernelBench(runner, { calls, limits, options });
   }
 
   async measure(work: Work): Promise<Captured> {
@@ -104,10 +107,10 @@ export class KernelBench {
     const device = this.#calls.device!;
     // Other steps first: what draws wears out the rows that they need.
     const wall = work.kind === "decode"
-      ? await wallOf(this.#runner, STEPS, dispatches.length)
+      ? await wallOf(this.#runner, this.#options.steps, dispatches.length)
       : null;
     const seconds = await secondsEach(device, (pass) => replay(pass, dispatches), {
-      leastMs: this.#leastMs,
+      leastMs: this.#options.leastMs,
       most: MOST_DRAWS / burst,
     });
     const timed = [];
@@ -126,9 +129,10 @@ export class KernelBench {
     rows: number,
     rank: number,
   ): Promise<{ burst: number; facts: StepFacts }> {
+    const { promptTokens } = this.#options;
     const mixture = (i: number) => rank > 0 ? [{ generation: `${rank}-${i}`, weight: 1 }] : [];
     await this.#runner.fill(rows, {
-      promptTokens: PROMPT_TOKENS,
+      promptTokens,
       maxTokens: ANSWER_TOKENS,
       mixture,
     });
@@ -138,7 +142,7 @@ export class KernelBench {
     const burst = (this.#runner.drawn - before) / rows;
     return {
       burst,
-      facts: this.#facts({ tokens: rows, rows, rank, contextLength: PROMPT_TOKENS }),
+      facts: this.#facts({ tokens: rows, rows, rank, contextLength: promptTokens }),
     };
   }
 
@@ -169,7 +173,7 @@ export class KernelBench {
   ): Promise<{ name: string; us: number; ofLimit: number | null }> {
     const { name, dispatches, times, cost } = kernel;
     const seconds = await secondsEach(device, (pass) => replay(pass, dispatches), {
-      leastMs: this.#leastMs,
+      leastMs: this.#options.leastMs,
       most: wears(kernel) ? MOST_DRAWS / times : undefined,
     });
     const { streamBytes, fmaFlops } = this.#limits;
