@@ -5,7 +5,7 @@ import type { Matrix } from "./matrix.ts";
 import type { KernelSet } from "./variants.ts";
 
 const MATMUL_ROWS = 16 * 4;
-const MATMUL_TOKENS = 4 * 4;
+const MATMUL_TOKENS = 4;
 
 /** Buffers of a projection: `x` f32 `[tokens, cols]`, `y` f32 `[tokens, rows]`. */
 export interface LinearBuffers {
@@ -26,6 +26,8 @@ export class Linear {
   readonly #buffers: LinearBuffers;
   readonly #uniforms: GPUBuffer;
   readonly #constants: Record<string, number>;
+  /** Tokens that an invocation of the many-token kernel computes: no sum depends on it. */
+  readonly #tileTokens: number;
   readonly #few: FewTokenLinear;
   #many: BoundKernel[] | null = null;
 
@@ -33,13 +35,16 @@ export class Linear {
   constructor(
     kernels: KernelSet,
     buffers: LinearBuffers,
-    options: { uniforms: GPUBuffer; accumulate?: boolean; split?: number },
+    options: { uniforms: GPUBuffer; accumulate?: boolean; split?: number; tileTokens?: 4 | 8 },
   ) {
     this.#kernels = kernels;
     this.#buffers = buffers;
     this.#uniforms = options.uniforms;
     this.#few = new FewTokenLinear(kernels, buffers, options);
+    // A CPU waits for loads, of which a larger tile has fewer; a GPU for more tiles to work on.
+    this.#tileTokens = options.tileTokens ?? (kernels.gpu.info.isFallback ? 8 : 4);
     this.#constants = {
+      TILE_TOKENS: this.#tileTokens,
       ACCUMULATE: options.accumulate ? 1 : 0,
       HAS_BIAS: buffers.bias ? 1 : 0,
     };
@@ -55,7 +60,7 @@ export class Linear {
     this.#bind().forEach((kernel, i) => {
       const grid = [
         Math.ceil(this.#shardRows(i) / MATMUL_ROWS),
-        Math.ceil(tokens / MATMUL_TOKENS),
+        Math.ceil(tokens / (MATMUL_TOKENS * this.#tileTokens)),
       ] as const;
       kernel.dispatch(recorder, this.#params(i, tokens), grid);
     });

@@ -1,5 +1,5 @@
 // y[t, r] = W[r] · x[t] (+ bias[r]) (+ y[t, r]) for many tokens: each invocation keeps a tile of
-// 4 tokens × 4 rows in registers and walks the width in order, so that a token's result does not
+// TILE_TOKENS (4 or 8) × 4 rows in registers and walks the width in order, so that a token's result does not
 // depend on how a prompt was cut into chunks.
 struct Params { rows: u32, width4: u32, tokens: u32, stride: u32, first: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
@@ -10,6 +10,7 @@ struct Params { rows: u32, width4: u32, tokens: u32, stride: u32, first: u32 }
 
 override ACCUMULATE: bool = false;
 override HAS_BIAS: bool = false;
+override TILE_TOKENS: u32 = 4u;
 
 fn store(token: u32, row: u32, value: f32) {
   if (row >= params.rows || token >= params.tokens) { return; }
@@ -31,7 +32,7 @@ fn store4(token: u32, row: u32, values: vec4<f32>) {
 @compute @workgroup_size(16, 4)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let row = id.x * 4u;
-  let token = id.y * 4u;
+  let token = id.y * TILE_TOKENS;
   if (row >= params.rows || token >= params.tokens) { return; }
   let rows = tile_rows(vec4(row, row + 1u, row + 2u, row + 3u), params.rows, params.width4);
   let tiles = params.width4 / TILE4;
@@ -40,16 +41,33 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let t1 = min(token + 1u, end) * tiles;
   let t2 = min(token + 2u, end) * tiles;
   let t3 = min(token + 3u, end) * tiles;
+  let t4 = min(token + 4u, end) * tiles;
+  let t5 = min(token + 5u, end) * tiles;
+  let t6 = min(token + 6u, end) * tiles;
+  let t7 = min(token + 7u, end) * tiles;
   var a0 = vec4<f32>(); var a1 = vec4<f32>(); var a2 = vec4<f32>(); var a3 = vec4<f32>();
+  var a4 = vec4<f32>(); var a5 = vec4<f32>(); var a6 = vec4<f32>(); var a7 = vec4<f32>();
   for (var i = 0u; i < tiles; i++) {
     let w = unpack(load(rows, i));
     a0 += times(w, columns_at(t0 + i));
     a1 += times(w, columns_at(t1 + i));
     a2 += times(w, columns_at(t2 + i));
     a3 += times(w, columns_at(t3 + i));
+    if (TILE_TOKENS > 4u) {
+      a4 += times(w, columns_at(t4 + i));
+      a5 += times(w, columns_at(t5 + i));
+      a6 += times(w, columns_at(t6 + i));
+      a7 += times(w, columns_at(t7 + i));
+    }
   }
   store4(token, row, a0);
   store4(token + 1u, row, a1);
   store4(token + 2u, row, a2);
   store4(token + 3u, row, a3);
+  if (TILE_TOKENS > 4u) {
+    store4(token + 4u, row, a4);
+    store4(token + 5u, row, a5);
+    store4(token + 6u, row, a6);
+    store4(token + 7u, row, a7);
+  }
 }

@@ -71,3 +71,18 @@ kernelTest("a token's projection has the same bits in a batch of any size", asyn
     }
   }
 });
+
+kernelTest("a prompt's projection has the same bits in tiles of 4 and 8 tokens", async (bench) => {
+  const [rows, cols] = [70, 72];
+  const weight = matrixOf(bench, randoms(rows * cols, 1), { cols, cut: [] });
+  for (const tokens of [1, 5, 9, 33]) {
+    const x = bench.f32(randoms(tokens * cols, 2));
+    const of = async (tileTokens: 4 | 8) => {
+      const y = bench.f32(tokens * rows);
+      new Linear(bench.kernels, { x, weight, y }, { uniforms: bench.uniforms, tileTokens })
+        .record(bench.recorder, tokens, "prefill");
+      return await bench.readF32(y, tokens * rows);
+    };
+    assert.deepEqual(await of(8), await of(4));
+  }
+});
