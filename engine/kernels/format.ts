@@ -12,7 +12,7 @@ export type WeightFormat = Dtype | QuantisedFormat;
 
 /** Columns of a row that share a scale. */
 export const GROUP_COLUMNS = 32;
-/** Rows that are stored interleaved. */
+/** Rows that a lane works on at once; the quantised formats store them interleaved. */
 export const BLOCK_ROWS = 4;
 
 const BITS = { f32: 32, f16: 16, int8: 8, int4: 4 } as const;
@@ -62,9 +62,10 @@ export function matrixBytes(
   return blocks * blockBytes + Math.ceil(blocks * scaleBytes / 16) * 16;
 }
 
-/** The most rows of so many columns that `bytes` hold. */
+/** The most whole blocks of rows of so many columns that `bytes` hold, in rows. */
 export function rowsWithin(format: WeightFormat, cols: number, bytes: number): number {
-  if (!isQuantised(format)) return Math.floor(bytes / matrixBytes(format, { rows: 1, cols }));
-  const { blockBytes, scaleBytes } = quantisedLayout(format, { rows: BLOCK_ROWS, cols });
+  const block = { rows: BLOCK_ROWS, cols };
+  if (!isQuantised(format)) return BLOCK_ROWS * Math.floor(bytes / matrixBytes(format, block));
+  const { blockBytes, scaleBytes } = quantisedLayout(format, block);
   return BLOCK_ROWS * Math.floor((bytes - 15) / (blockBytes + scaleBytes));
 }

@@ -3,7 +3,7 @@
 // depend on how a prompt was cut into chunks.
 struct Params { rows: u32, width4: u32, tokens: u32, stride: u32, first: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<Columns>;
+@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> weight: array<Stored>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
@@ -33,7 +33,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let row = id.x * 4u;
   let token = id.y * 4u;
   if (row >= params.rows || token >= params.tokens) { return; }
-  let rows = tile_rows(row, params.rows, params.width4);
+  let rows = tile_rows(vec4(row, row + 1u, row + 2u, row + 3u), params.rows, params.width4);
   let tiles = params.width4 / TILE4;
   let end = params.tokens - 1u;
   let t0 = token * tiles;
@@ -43,10 +43,10 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   var a0 = vec4<f32>(); var a1 = vec4<f32>(); var a2 = vec4<f32>(); var a3 = vec4<f32>();
   for (var i = 0u; i < tiles; i++) {
     let w = unpack(load(rows, i));
-    a0 += times(w, x[t0 + i]);
-    a1 += times(w, x[t1 + i]);
-    a2 += times(w, x[t2 + i]);
-    a3 += times(w, x[t3 + i]);
+    a0 += times(w, columns_at(t0 + i));
+    a1 += times(w, columns_at(t1 + i));
+    a2 += times(w, columns_at(t2 + i));
+    a3 += times(w, columns_at(t3 + i));
   }
   store4(token, row, a0);
   store4(token + 1u, row, a1);

@@ -3,7 +3,7 @@
 // same for any COLUMNS: a token's result does not depend on its neighbours.
 struct Params { rows: u32, width4: u32, tokens: u32, stride: u32, first: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<Columns>;
+@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> weight: array<Stored>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
@@ -44,7 +44,7 @@ fn main(
   let width = SPLIT * LANES;
   let lane = local % width;
   let row = (group.x * (SIZE / width) + local / width) * 4u;
-  let rows = tile_rows(row, params.rows, params.width4);
+  let rows = tile_rows(vec4(row, row + 1u, row + 2u, row + 3u), params.rows, params.width4);
   let tiles = params.width4 / TILE4;
   let token = group.y * COLUMNS;
   let end = params.tokens - 1u;
@@ -65,45 +65,45 @@ fn main(
     let first = load(rows, i);
     let second = load(rows, j);
     let w = unpack(first);
-    a0 += times(w, x[t0 + i]);
-    if (COLUMNS > 1u) { a1 += times(w, x[t1 + i]); }
+    a0 += times(w, columns_at(t0 + i));
+    if (COLUMNS > 1u) { a1 += times(w, columns_at(t1 + i)); }
     if (COLUMNS > 2u) {
-      a2 += times(w, x[t2 + i]);
-      a3 += times(w, x[t3 + i]);
+      a2 += times(w, columns_at(t2 + i));
+      a3 += times(w, columns_at(t3 + i));
     }
     if (COLUMNS > 4u) {
-      a4 += times(w, x[t4 + i]);
-      a5 += times(w, x[t5 + i]);
-      a6 += times(w, x[t6 + i]);
-      a7 += times(w, x[t7 + i]);
+      a4 += times(w, columns_at(t4 + i));
+      a5 += times(w, columns_at(t5 + i));
+      a6 += times(w, columns_at(t6 + i));
+      a7 += times(w, columns_at(t7 + i));
     }
     let u = unpack(second);
-    a0 += times(u, x[t0 + j]);
-    if (COLUMNS > 1u) { a1 += times(u, x[t1 + j]); }
+    a0 += times(u, columns_at(t0 + j));
+    if (COLUMNS > 1u) { a1 += times(u, columns_at(t1 + j)); }
     if (COLUMNS > 2u) {
-      a2 += times(u, x[t2 + j]);
-      a3 += times(u, x[t3 + j]);
+      a2 += times(u, columns_at(t2 + j));
+      a3 += times(u, columns_at(t3 + j));
     }
     if (COLUMNS > 4u) {
-      a4 += times(u, x[t4 + j]);
-      a5 += times(u, x[t5 + j]);
-      a6 += times(u, x[t6 + j]);
-      a7 += times(u, x[t7 + j]);
+      a4 += times(u, columns_at(t4 + j));
+      a5 += times(u, columns_at(t5 + j));
+      a6 += times(u, columns_at(t6 + j));
+      a7 += times(u, columns_at(t7 + j));
     }
   }
   if (i < tiles) {
     let w = unpack(load(rows, i));
-    a0 += times(w, x[t0 + i]);
-    if (COLUMNS > 1u) { a1 += times(w, x[t1 + i]); }
+    a0 += times(w, columns_at(t0 + i));
+    if (COLUMNS > 1u) { a1 += times(w, columns_at(t1 + i)); }
     if (COLUMNS > 2u) {
-      a2 += times(w, x[t2 + i]);
-      a3 += times(w, x[t3 + i]);
+      a2 += times(w, columns_at(t2 + i));
+      a3 += times(w, columns_at(t3 + i));
     }
     if (COLUMNS > 4u) {
-      a4 += times(w, x[t4 + i]);
-      a5 += times(w, x[t5 + i]);
-      a6 += times(w, x[t6 + i]);
-      a7 += times(w, x[t7 + i]);
+      a4 += times(w, columns_at(t4 + i));
+      a5 += times(w, columns_at(t5 + i));
+      a6 += times(w, columns_at(t6 + i));
+      a7 += times(w, columns_at(t7 + i));
     }
   }
   a0 = sum4_lanes(a0, local);

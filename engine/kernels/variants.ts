@@ -9,7 +9,7 @@ import weightsInt4 from "./prelude/weights_int4.wgsl" with { type: "text" };
 import weightsInt8 from "./prelude/weights_int8.wgsl" with { type: "text" };
 import weightsQuantised from "./prelude/weights_quantised.wgsl" with { type: "text" };
 
-/** What a kernel that reads a matrix as `weight` needs, by the matrix's format. */
+/** What a kernel that reads a matrix as `weight`, and has vectors as `x`, needs by the matrix's format. */
 const FORMATS: Record<WeightFormat, readonly string[]> = {
   f16: [weightsFloat],
   f32: [weightsFloat],

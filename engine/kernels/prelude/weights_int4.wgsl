@@ -15,6 +15,8 @@ fn nibbles_of(word: u32) -> vec4<f32> {
   return sums - vec4(1048577.0, 65537.0, 4097.0, 257.0);
 }
 
+fn columns_at(i: u32) -> Columns { return Columns(x[2u * i], x[2u * i + 1u]); }
+
 fn unpack(p: Packed) -> Tile {
   let low = p.words;
   let high = low >> vec4(16u);
@@ -32,7 +34,7 @@ fn times(t: Tile, v: Columns) -> vec4<f32> {
 }
 
 // Columns 4i to 4i + 3 of one row.
-fn weights_at(row: u32, i: u32, rows: u32, width4: u32) -> vec4<f32> {
-  let p = load(tile_rows(row, rows, width4), i / 2u);
+fn weights_at(row: u32, i: u32, count: u32, width4: u32) -> vec4<f32> {
+  let p = load(tile_rows(vec4(row), count, width4), i / 2u);
   return nibbles_of(p.words[row % 4u] >> (16u * (i % 2u))) * scales_of(p)[row % 4u];
 }

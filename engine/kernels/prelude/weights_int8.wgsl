@@ -11,6 +11,8 @@ fn bytes_of(word: u32) -> vec4<f32> {
   return sums - vec4(65537.0, 257.0, 65537.0, 257.0);
 }
 
+fn columns_at(i: u32) -> Columns { return x[i]; }
+
 fn unpack(p: Packed) -> Tile {
   let w = p.words;
   return Tile(scales_of(p), bytes_of(w.x), bytes_of(w.y), bytes_of(w.z), bytes_of(w.w));
@@ -21,7 +23,7 @@ fn times(t: Tile, v: Columns) -> vec4<f32> {
 }
 
 // Columns 4i to 4i + 3 of one row.
-fn weights_at(row: u32, i: u32, rows: u32, width4: u32) -> vec4<f32> {
-  let p = load(tile_rows(row, rows, width4), i);
+fn weights_at(row: u32, i: u32, count: u32, width4: u32) -> vec4<f32> {
+  let p = load(tile_rows(vec4(row), count, width4), i);
   return bytes_of(p.words[row % 4u]) * scales_of(p)[row % 4u];
 }

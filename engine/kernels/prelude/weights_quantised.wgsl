@@ -8,10 +8,11 @@ const GROUP_TILES: u32 = 8u / TILE4;
 struct TileRows { words: u32, scales: u32 }
 struct Packed { words: vec4<u32>, scales: vec2<u32> }
 
-fn tile_rows(row: u32, rows: u32, width4: u32) -> TileRows {
-  let block = min(row, rows - 1u) / 4u;
+// The rows of one block.
+fn tile_rows(rows: vec4<u32>, count: u32, width4: u32) -> TileRows {
+  let block = min(rows.x, count - 1u) / 4u;
   let groups = (width4 + 7u) / 8u;
-  let blocks = (rows + 3u) / 4u;
+  let blocks = (count + 3u) / 4u;
   let words = groups * GROUP_TILES;
   return TileRows(block * words, 2u * blocks * words + block * groups);
 }
