@@ -4,12 +4,12 @@ import { messageOf, WeftError } from "../engine/core/errors.ts";
 /** What can be measured as series, in the order in which it is: a quick run may not come to the last. */
 export const GROUPS = [
   "limits",
+  "start",
+  "router",
   "peers",
   "kernels",
   "demo",
   "lora",
-  "start",
-  "router",
   "resident",
   "http",
   "context",

@@ -1,13 +1,13 @@
-import { format, spread } from "../measure.ts";
+import { format } from "../measure.ts";
 import type { SeriesGroup } from "../series.ts";
-import { pairedRatios } from "./ratios.ts";
+import { pairedRatios, summaryOf } from "./ratios.ts";
 import type { GroupResult } from "./rounds.ts";
 
 /** Prints a group's medians with the least and the most, its ratios, and what was skipped. */
 export function printGroup(group: SeriesGroup, { series, skipped }: GroupResult): void {
   const lines = series.map(({ name, unit, values }) => [
     name,
-    spread(values.map((value) => unit === "share" ? 100 * value : value), unitOf(unit)),
+    spread(values, unit),
     String(values.length),
   ]);
   const valuesOf = (name: string) =>
@@ -21,11 +21,13 @@ export function printGroup(group: SeriesGroup, { series, skipped }: GroupResult)
   for (const { name, why } of skipped) console.log(`| ${name} | skipped: ${why} | 0 |`);
 }
 
-function unitOf(unit: string): string {
-  return unit === "share" ? "%" : unit;
+/** The middle, and the least and the most in brackets. */
+function spread(values: readonly number[], unit: string): string {
+  const { middle, least, most } = summaryOf(values)!;
+  return `${show(middle, unit)} (${show(least, unit)} to ${show(most, unit)})`;
 }
 
 /** A figure as tables have it. */
 export function show(value: number, unit: string): string {
-  return unit === "share" ? format(100 * value, "%") : format(value, unit);
+  return (unit === "share" ? format(100 * value, "%") : format(value, unit)).trim();
 }

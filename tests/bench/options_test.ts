@@ -37,9 +37,9 @@ Deno.test("report is a command of its own", () => {
 
 for (
   const [args, message] of [
-    ["lorra", /Cannot measure "lorra": there is limits, peers, .*adapters, or report/],
+    ["lorra", /Cannot measure "lorra": there is limits, start, .*adapters, or report/],
     ["report demo", /Cannot run "report demo": report alone/],
-    ["--only decode", /Cannot use --only "decode": names begin with limits, peers/],
+    ["--only decode", /Cannot use --only "decode": names begin with limits, start/],
     ["--rounds 0", /Cannot use --rounds "0": it takes a whole number from 1/],
     ["--budget soon", /--budget "soon"/],
     ["--slow", /--slow.*--help lists the flags/],
