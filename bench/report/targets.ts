@@ -19,7 +19,7 @@ const atMost = (value: number, unit = ""): Bound => ({ bound: { kind: "most", va
 
 const SHAPES = ["Qwen2-0.5B", "Qwen2-1.5B", "Llama-3-8B"];
 
-/** The targets of issue 5 in its order, with the figures of one device. */
+/** The project's targets, with the figures of one device. */
 export function targetsOf(figures: Figures): Target[] {
   return [
     ...peerTargets(figures),
