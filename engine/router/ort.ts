@@ -1,4 +1,4 @@
-import type * as Ort from "onnxruntime-web/webgpu";
+import type * as Ort from "onnxruntime-web/jspi";
 import { messageOf, WeftError } from "../core/errors.ts";
 import { deviceView } from "./device_view.ts";
 import { PipelineGate } from "./pipeline_gate.ts";
@@ -47,7 +47,7 @@ async function loadOrt(): Promise<typeof Ort> {
     // The loader takes URLs against `location.origin`, which in a Worker is the string "null" and
     // fails; without a `location` it takes its package's own folder.
     delete (globalThis as { location?: unknown }).location;
-    return await import("onnxruntime-web/webgpu");
+    return await import("onnxruntime-web/jspi");
   });
   // What fails is told by the error it throws; nothing is to be printed as well.
   ort.env.logLevel = "fatal";

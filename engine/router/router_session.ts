@@ -1,4 +1,4 @@
-import type * as Ort from "onnxruntime-web/webgpu";
+import type * as Ort from "onnxruntime-web/jspi";
 import { messageOf, WeftError } from "../core/errors.ts";
 import { checkRoom, lossOf } from "./device_checks.ts";
 import { ortReason, OrtSession, type OrtValues, RUNTIME_LOST, withOrt } from "./ort.ts";
