@@ -36,6 +36,8 @@ import {
 } from "./routes/mod.ts";
 
 const HUB = "https://huggingface.co";
+/** A router that comes with a model, in its directory. */
+const OWN_ROUTER = "router.onnx";
 
 async function run(config: Config): Promise<number> {
   const logger = createLogger({
@@ -60,6 +62,9 @@ async function run(config: Config): Promise<number> {
     modelDirectory,
     dtype: config.dtype,
     quantize: config.quantize,
+    expectsRouter: config.router === null
+      ? await isFile(join(modelDirectory, OWN_ROUTER))
+      : config.router !== "none",
     maxBatch: config.maxBatch ?? undefined,
     maxModelLen: config.maxModelLen ?? undefined,
     gpuMemoryBytes: config.gpuMemoryBytes ?? undefined,
@@ -221,7 +226,7 @@ async function openRouter(
     startedWith: JSON.stringify([config.model, config.router]),
     onChange: () => classes.routerChanged(),
   });
-  const own = join(modelDirectory, "router.onnx");
+  const own = join(modelDirectory, OWN_ROUTER);
   const problem = await seat.start({
     asked: config.router,
     own: await isFile(own) ? own : null,

@@ -10,6 +10,7 @@ import {
   toErrorMessage,
   type ToWorker,
 } from "./protocol.ts";
+import { prepareOrt } from "./router/mod.ts";
 import { type OpenRunner, openRunner } from "./runner/mod.ts";
 
 const DEFAULT_QUEUED_REQUESTS = 1024;
@@ -57,6 +58,7 @@ export class EngineLoop {
     const outcomes: Outcome[] = [];
     const held: FromWorker[] = [];
     let wake = () => {};
+    if (options.expectsRouter) prepareOrt().catch(() => {});
     const opened = await openRunner({
       modelDirectory: options.modelDirectory,
       dtype: options.dtype ?? "auto",

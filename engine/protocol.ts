@@ -20,6 +20,8 @@ export interface EngineOptions extends SizingOptions {
   dtype?: "f16" | "f32" | "auto";
   /** How the base model's matrices are stored; "none" if not given. */
   quantize?: Quantize;
+  /** A router will be opened: what it runs on is loaded beside the model. */
+  expectsRouter?: boolean;
   /** `generate` is refused once so many requests wait. */
   maxQueuedRequests?: number;
   /** `generate` is refused beyond this many waiting prompt tokens. */

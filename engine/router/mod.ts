@@ -1,4 +1,5 @@
 export { fitPrototype, type PrototypeFitResult } from "./prototype_fit.ts";
+export { prepareOrt } from "./ort.ts";
 export { paddedLength, paddedLengths } from "./padding.ts";
 export { ClassTable, slotsOf } from "./class_table.ts";
 export { refused } from "./refusal.ts";

@@ -42,6 +42,22 @@ export function withOrt<T>(work: (ort: typeof Ort) => Promise<T>): Promise<T> {
   });
 }
 
+/**
+ * Compiles onnxruntime's WebAssembly, which takes a third of a second, in the background while other
+ * things load. What fails here fails again, and is told, when a router opens.
+ */
+export async function prepareOrt(): Promise<void> {
+  await withOrt((ort) =>
+    restoring("Worker", async () => {
+      // It refuses what is no model, but only once it is compiled and can read it.
+      const options = { executionProviders: ["wasm"], logSeverityLevel: 4 } as const;
+      await ort.InferenceSession.create(new Uint8Array(1), options).catch((error) => {
+        if (!isRefusal(error)) throw error;
+      });
+    })
+  );
+}
+
 async function loadOrt(): Promise<typeof Ort> {
   const ort = await restoring("location", async () => {
     // The loader takes URLs against `location.origin`, which in a Worker is the string "null" and
@@ -84,8 +100,8 @@ export class OrtSession {
       const session = await restoring("Worker", () => gate.during(create));
       return new OrtSession(session, gate);
     } catch (error) {
-      // A refusal has a code. Anything else was thrown through it, and it takes no session any more.
-      if (!messageOf(error).includes("ERROR_CODE")) spoiled = messageOf(error);
+      // Anything else was thrown through it, and it takes no session any more.
+      if (!isRefusal(error)) spoiled = messageOf(error);
       throw error;
     }
   }
@@ -99,6 +115,11 @@ export class OrtSession {
   async close(): Promise<void> {
     await this.#session.release();
   }
+}
+
+/** Whether onnxruntime said no, and is as it was: a refusal has a code. */
+function isRefusal(error: unknown): boolean {
+  return messageOf(error).includes("ERROR_CODE");
 }
 
 /** What an error of onnxruntime says, without the paths of its own sources. */
