@@ -27,8 +27,8 @@ export function partsLength(
 }
 
 /**
- * Grouped-query attention over the paged cache. `decode` cuts a context into spans that run side by
- * side (Flash-Decoding); `prefill` has a workgroup walk the whole context of its token.
+ * Grouped-query attention of decoding rows over the paged cache: a context is cut into spans that run
+ * side by side (Flash-Decoding).
  */
 export class Attention {
   readonly #attend: BoundKernel;
@@ -36,7 +36,6 @@ export class Attention {
   readonly #config: ModelConfig;
   readonly #params: Record<string, number>;
   readonly #groups: number;
-  readonly #kind: "prefill" | "decode";
 
   /** `x` is RopeKv's; `y` is f32 `[tokens, heads·headDim]`; `parts` has `partsLength()` elements. */
   constructor(
@@ -52,12 +51,11 @@ export class Attention {
       config: ModelConfig;
       maxBlocks: number;
       maxModelLen: number;
-      kind: "prefill" | "decode";
       uniforms: GPUBuffer;
     },
   ) {
     const { x, places, cache, y, parts } = buffers;
-    const { config, maxBlocks, maxModelLen, kind, uniforms } = options;
+    const { config, maxBlocks, maxModelLen, uniforms } = options;
     const perKv = config.numHeads / config.numKvHeads;
     const group = [1, 2, 4, 8].find((size) => size >= perKv) ?? MAX_GROUP;
     const { positions, rows } = places;
@@ -75,15 +73,14 @@ export class Attention {
       .bind({ positions, rows, parts, y }, uniforms);
     const cut = decodeSpans(maxModelLen);
     this.#config = config;
-    this.#kind = kind;
     this.#groups = config.numKvHeads * Math.ceil(perKv / group);
     this.#params = {
       heads: config.numHeads,
       kv_heads: config.numKvHeads,
       dim4: config.headDim / 4,
       max_blocks: maxBlocks,
-      chunks: kind === "decode" ? cut.chunks : Math.ceil(maxModelLen / KEYS),
-      spans: kind === "decode" ? cut.spans : 1,
+      chunks: cut.chunks,
+      spans: cut.spans,
       window: config.slidingWindow,
       scale: 1 / Math.sqrt(config.headDim),
     };
@@ -93,7 +90,7 @@ export class Attention {
   record(recorder: Recorder, options: { tokens: number; contextLength: number }): void {
     const { tokens, contextLength } = options;
     const { chunks } = this.#params;
-    const spans = this.#kind === "decode" ? Math.ceil(contextLength / KEYS / chunks) : 1;
+    const spans = Math.ceil(contextLength / KEYS / chunks);
     this.#attend.dispatch(recorder, this.#params, [this.#groups, tokens, spans]);
     if (spans > 1) {
       this.#combine.dispatch(recorder, this.#params, [this.#config.numHeads, tokens]);

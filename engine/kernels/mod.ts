@@ -20,6 +20,7 @@ export type { Matrix, MatrixShard } from "./matrix.ts";
 export { NormParts } from "./norm_parts.ts";
 export { quantiseRows } from "./quantise.ts";
 export { ResidualStream } from "./residual_stream.ts";
+export { PromptAttention } from "./prompt_attention.ts";
 export { RmsNorm } from "./rms_norm.ts";
 export { type KvCache, RopeKv, rotationTable, type TokenPlaces } from "./rope_kv.ts";
 export * from "./routing/mod.ts";

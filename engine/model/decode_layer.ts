@@ -61,7 +61,7 @@ export class DecodeLayer {
     this.#attention = new Attention(
       kernels,
       { x: qkv, places, cache, y: attended, parts: buffers.parts },
-      { config, maxBlocks, maxModelLen, kind: "decode", uniforms },
+      { config, maxBlocks, maxModelLen, uniforms },
     );
     this.#out = product("o", weights.out, { x: attended, y: stream, nextNorm: weights.postNorm });
     this.#gateUp = product(

@@ -1,5 +1,5 @@
 import type { Recorder } from "../gpu/mod.ts";
-import { Attention, Linear, RmsNorm, RopeKv, SiluMul } from "../kernels/mod.ts";
+import { Linear, PromptAttention, RmsNorm, RopeKv, SiluMul } from "../kernels/mod.ts";
 import type { ProjectionGroup } from "../lora/mod.ts";
 import type { GroupAdapter, Segment, StackParts } from "./stack_parts.ts";
 import type { LinearWeights } from "./weights.ts";
@@ -9,7 +9,7 @@ export class PrefillLayer {
   readonly #inputNorm: RmsNorm;
   readonly #qkv: AdaptedLinear;
   readonly #ropeKv: RopeKv;
-  readonly #attention: Attention;
+  readonly #attention: PromptAttention;
   readonly #out: AdaptedLinear;
   readonly #postNorm: RmsNorm;
   readonly #gateUp: AdaptedLinear;
@@ -38,7 +38,7 @@ export class PrefillLayer {
         parts.adapters.many({ layer, group }, { ...io, rows: places.rows }),
       );
     const cache = parts.caches[layer];
-    const { maxBlocks, maxModelLen } = shape;
+    const { maxBlocks } = shape;
     this.#inputNorm = norm(weights.inputNorm);
     this.#qkv = linear("qkv", weights.qkv, { x: normed, y: qkv });
     this.#ropeKv = new RopeKv(
@@ -46,10 +46,10 @@ export class PrefillLayer {
       { x: qkv, places, rotation: parts.rotation, headNorm: weights.headNorm, cache },
       { config, maxBlocks, uniforms },
     );
-    this.#attention = new Attention(
+    this.#attention = new PromptAttention(
       kernels,
-      { x: qkv, places, cache, y: attended, parts: buffers.parts },
-      { config, maxBlocks, maxModelLen, kind: "prefill", uniforms },
+      { x: qkv, places, cache, y: attended },
+      { config, maxBlocks, uniforms },
     );
     this.#out = linear("o", weights.out, { x: attended, y: x });
     this.#postNorm = norm(weights.postNorm);
@@ -66,7 +66,7 @@ export class PrefillLayer {
     this.#inputNorm.record(recorder, tokens);
     this.#qkv.record(recorder, segment);
     this.#ropeKv.record(recorder, tokens);
-    this.#attention.record(recorder, segment);
+    this.#attention.record(recorder, segment.tokens);
     this.#out.record(recorder, segment);
     this.#postNorm.record(recorder, tokens);
     this.#gateUp.record(recorder, segment);

@@ -5,6 +5,7 @@ import {
   decodeSpans,
   partsLength,
 } from "../../../engine/kernels/attention.ts";
+import { PromptAttention } from "../../../engine/kernels/prompt_attention.ts";
 import { RopeKv, rotationTable } from "../../../engine/kernels/rope_kv.ts";
 import { assertClose, type Bench, kernelTest, randoms } from "./harness.ts";
 
@@ -106,13 +107,22 @@ async function run(bench: Bench, config: ModelConfig, options: {
   const readRows = places.map((p, i) => i === inactive && tokens > 1 ? INACTIVE : p.row);
   const { spans } = decodeSpans(maxModelLen);
   const y = bench.f32(tokens * numHeads * headDim);
-  new Attention(kernels, {
-    ...buffers,
-    places: { ...writePlaces, rows: bench.u32(readRows) },
-    y,
-    parts: bench.f32(partsLength(config, { tokens, spans })),
-  }, { config, maxBlocks, maxModelLen, kind, uniforms })
-    .record(recorder, { tokens, contextLength: Math.max(...lengths) });
+  const readPlaces = { ...writePlaces, rows: bench.u32(readRows) };
+  if (kind === "prefill") {
+    new PromptAttention(kernels, { ...buffers, places: readPlaces, y }, {
+      config,
+      maxBlocks,
+      uniforms,
+    }).record(recorder, tokens);
+  } else {
+    const parts = bench.f32(partsLength(config, { tokens, spans }));
+    new Attention(kernels, { ...buffers, places: readPlaces, y, parts }, {
+      config,
+      maxBlocks,
+      maxModelLen,
+      uniforms,
+    }).record(recorder, { tokens, contextLength: Math.max(...lengths) });
+  }
 
   const expected = new Float32Array(tokens * numHeads * headDim);
   const headOf = (token: number, head: number) =>
@@ -166,7 +176,7 @@ for (const kind of ["prefill", "decode"] as const) {
     for (const shape of shapes) {
       const config = modelConfig(shape);
       const { got, expected } = await run(bench, config, {
-        lengths: [1, 16, 65, 33],
+        lengths: [1, 16, 100, 33],
         maxModelLen: 1024,
         kind,
       });

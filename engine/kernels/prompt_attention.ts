@@ -1,0 +1,62 @@
+import type { ModelConfig } from "../core/model_config.ts";
+import type { BoundKernel, Recorder } from "../gpu/mod.ts";
+import wgsl from "./prompt_attention.wgsl" with { type: "text" };
+import type { KvCache, TokenPlaces } from "./rope_kv.ts";
+import type { KernelSet } from "./variants.ts";
+
+const KEYS = 64;
+/** Queries of a workgroup, the most first: tokens times heads. */
+const QUERIES = [16, 8];
+/** Workgroup memory beside the queries' own: sums of lanes on devices without subgroups. */
+const OTHER_BYTES = 4096;
+
+/** Grouped-query attention of prompts over the paged cache, several tokens at once. */
+export class PromptAttention {
+  readonly #bound: BoundKernel;
+  readonly #params: Record<string, number>;
+  readonly #groups: number;
+  readonly #tile: number;
+
+  /**
+   * `x` is RopeKv's; `y` is f32 `[tokens, heads·headDim]`. A row's tokens follow each other, in `places`
+   * as in their text.
+   */
+  constructor(
+    kernels: KernelSet,
+    buffers: { x: GPUBuffer; places: TokenPlaces; cache: KvCache; y: GPUBuffer },
+    options: { config: ModelConfig; maxBlocks: number; uniforms: GPUBuffer },
+  ) {
+    const { x, places, cache, y } = buffers;
+    const { config, maxBlocks, uniforms } = options;
+    const perKv = config.numHeads / config.numKvHeads;
+    const group = [1, 2, 4].find((size) => size >= perKv) ?? 8;
+    const room = kernels.gpu.limits.maxComputeWorkgroupStorageSize - OTHER_BYTES;
+    const queries = QUERIES.find((count) => count * queryBytes(config) <= room) ?? 8;
+    const { positions, rows, blockTables: block_tables } = places;
+    this.#tile = queries / group;
+    this.#groups = config.numKvHeads * Math.ceil(perKv / group);
+    this.#bound = kernels.get("prompt_attention", wgsl, {
+      GROUP: group,
+      TILE: this.#tile,
+      QUERIES: queries,
+      DIM4: config.headDim / 4,
+    }).bind({ x, positions, rows, block_tables, k_cache: cache.k, v_cache: cache.v, y }, uniforms);
+    this.#params = {
+      heads: config.numHeads,
+      kv_heads: config.numKvHeads,
+      max_blocks: maxBlocks,
+      window: config.slidingWindow,
+      scale: 1 / Math.sqrt(config.headDim),
+    };
+  }
+
+  record(recorder: Recorder, tokens: number): void {
+    const grid = [this.#groups, Math.ceil(tokens / this.#tile)] as const;
+    this.#bound.dispatch(recorder, { ...this.#params, tokens }, grid);
+  }
+}
+
+/** Workgroup memory of a query: itself, its values, its scores of a chunk, three numbers. */
+function queryBytes({ headDim }: ModelConfig): number {
+  return 4 * (2 * headDim + KEYS + 3);
+}
