@@ -56,6 +56,13 @@ export function kernelCost(label: string, role: string, facts: StepFacts): Kerne
           8 * tokens * numHeads * headDim,
         flops: 4 * tokens * contextLength * numHeads * headDim,
       };
+    case "prompt_attention":
+      // The keys and values of one prompt, half of which its tokens see on average.
+      return {
+        bytes: elementBytes * 4 * contextLength * numKvHeads * headDim +
+          8 * tokens * numHeads * headDim,
+        flops: 4 * tokens * contextLength * numHeads * headDim,
+      };
     case "norm_parts":
       return f32(tokens * hiddenSize);
     case "rms_norm":
