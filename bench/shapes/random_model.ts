@@ -15,6 +15,7 @@ interface Tensor {
 export async function writeRandomModel(directory: string, shape: Shape): Promise<number> {
   await mkdir(directory, { recursive: true });
   await writeFile(`${directory}/config.json`, JSON.stringify(shape.config));
+  await writeFile(`${directory}/generation_config.json`, "{}");
   const pool = normalPool();
   const weightMap: Record<string, string> = {};
   let total = 0;
