@@ -1,5 +1,4 @@
-import { parseArgs } from "node:util";
-import { messageOf, WeftError } from "../engine/core/errors.ts";
+import { countOf, parseFlags, refuse } from "./flags.ts";
 
 /** What can be measured as series, in the order in which it is: a quick run may not come to the last. */
 export const GROUPS = [
@@ -59,13 +58,13 @@ report: writes tables and plots of docs/BENCHMARKS.md from the results of all de
 export function parseOptions(args: readonly string[]): BenchOptions {
   const { values, positionals } = parse(args);
   const isReport = positionals[0] === "report";
-  if (isReport && positionals.length > 1) fail(`run "${positionals.join(" ")}"`, "report alone");
+  if (isReport && positionals.length > 1) refuse(`run "${positionals.join(" ")}"`, "report alone");
   const named = isReport ? [] : positionals.map(part);
   const only = values.only ?? [];
   for (const name of only) {
     const group = name.split("/")[0];
     if (!GROUPS.some((known) => known === group)) {
-      fail(`use --only "${name}"`, `names begin with ${GROUPS.join(", ")}`);
+      refuse(`use --only "${name}"`, `names begin with ${GROUPS.join(", ")}`);
     }
   }
   const isQuick = values.quick;
@@ -75,8 +74,8 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     isPartial: named.length > 0 || only.length > 0,
     isQuick,
     only,
-    rounds: count("rounds", values.rounds ?? (isQuick ? "2" : "5")),
-    budgetSeconds: count("budget", values.budget ?? (isQuick ? "8" : "60")),
+    rounds: countOf("rounds", values.rounds ?? (isQuick ? "2" : "5")),
+    budgetSeconds: countOf("budget", values.budget ?? (isQuick ? "8" : "60")),
     shapes: values.shapes?.split(",") ?? null,
     results: values.results ?? null,
     docs: values.docs,
@@ -96,38 +95,21 @@ function chosen(
 
 function part(given: string): Part {
   return PARTS.find((name) => name === given) ??
-    fail(`measure "${given}"`, `there is ${PARTS.join(", ")}, or report`);
+    refuse(`measure "${given}"`, `there is ${PARTS.join(", ")}, or report`);
 }
 
 function parse(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        quick: { type: "boolean", default: false },
-        only: { type: "string", multiple: true },
-        rounds: { type: "string" },
-        budget: { type: "string" },
-        shapes: { type: "string" },
-        results: { type: "string" },
-        docs: { type: "string", default: "docs/BENCHMARKS.md" },
-      },
-    });
-  } catch (cause) {
-    throw new WeftError("invalid_request", `${messageOf(cause)}; --help lists the flags`, {
-      cause,
-    });
-  }
-}
-
-function count(flag: string, text: string): number {
-  if (!/^[1-9]\d{0,4}$/.test(text)) {
-    fail(`use --${flag} "${text}"`, "it takes a whole number from 1");
-  }
-  return Number(text);
-}
-
-function fail(what: string, allowed: string): never {
-  throw new WeftError("invalid_request", `Cannot ${what}: ${allowed}`);
+  return parseFlags({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      quick: { type: "boolean", default: false },
+      only: { type: "string", multiple: true },
+      rounds: { type: "string" },
+      budget: { type: "string" },
+      shapes: { type: "string" },
+      results: { type: "string" },
+      docs: { type: "string", default: "docs/BENCHMARKS.md" },
+    },
+  });
 }

@@ -1,5 +1,4 @@
-import { parseArgs } from "node:util";
-import { messageOf, WeftError } from "../../engine/core/errors.ts";
+import { countOf, parseFlags, refuse } from "../flags.ts";
 import { methodNames } from "./method_names.ts";
 
 export const COMMANDS = ["run", "score", "report"] as const;
@@ -62,7 +61,7 @@ report  write the tables of docs/EVALUATION.md from the results
 /** @throws {WeftError} `invalid_request` for whatever makes no sense. */
 export function parseOptions(args: readonly string[]): EvalOptions {
   const { values, positionals } = parse(args);
-  if (positionals.length > 1) fail(`run "${positionals.join(" ")}"`, "one command at a time");
+  if (positionals.length > 1) refuse(`run "${positionals.join(" ")}"`, "one command at a time");
   return {
     command: oneOf(COMMANDS, positionals[0] ?? "run", "command"),
     parts: values.only === undefined
@@ -71,9 +70,9 @@ export function parseOptions(args: readonly string[]): EvalOptions {
         values.only!.map((name) => oneOf(PARTS, name, "--only")).includes(part)
       ),
     routers: values.router ?? [],
-    samples: count("samples", values.samples),
-    compositeSamples: count("composite-samples", values["composite-samples"]),
-    sweepSamples: count("sweep-samples", values["sweep-samples"]),
+    samples: countOf("samples", values.samples),
+    compositeSamples: countOf("composite-samples", values["composite-samples"]),
+    sweepSamples: countOf("sweep-samples", values["sweep-samples"]),
     methods: values.methods === undefined
       ? null
       : values.methods.split(",").map((name) => oneOf(methodNames(), name, "--methods")),
@@ -83,54 +82,37 @@ export function parseOptions(args: readonly string[]): EvalOptions {
     results: values.results,
     docs: values.docs,
     url: values.url ?? null,
-    inFlight: count("in-flight", values["in-flight"]),
-    rounds: count("rounds", values.rounds),
-    adapters: values.adapters.split(",").map((text) => count("adapters", text)),
+    inFlight: countOf("in-flight", values["in-flight"]),
+    rounds: countOf("rounds", values.rounds),
+    adapters: values.adapters.split(",").map((text) => countOf("adapters", text)),
   };
 }
 
 function parse(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        router: { type: "string", multiple: true },
-        only: { type: "string", multiple: true },
-        samples: { type: "string", default: "30" },
-        "composite-samples": { type: "string", default: "90" },
-        "sweep-samples": { type: "string", default: "10" },
-        methods: { type: "string" },
-        tasks: { type: "string" },
-        fresh: { type: "boolean", default: false },
-        "in-flight": { type: "string", default: "32" },
-        rounds: { type: "string", default: "5" },
-        adapters: { type: "string", default: "1,3,26,50,100" },
-        url: { type: "string" },
-        dir: { type: "string", default: ".weft/eval" },
-        results: { type: "string", default: "bench/results/eval/demo.json" },
-        docs: { type: "string", default: "docs/EVALUATION.md" },
-      },
-    });
-  } catch (cause) {
-    throw new WeftError("invalid_request", `${messageOf(cause)}; --help lists the flags`, {
-      cause,
-    });
-  }
+  return parseFlags({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      router: { type: "string", multiple: true },
+      only: { type: "string", multiple: true },
+      samples: { type: "string", default: "30" },
+      "composite-samples": { type: "string", default: "90" },
+      "sweep-samples": { type: "string", default: "10" },
+      methods: { type: "string" },
+      tasks: { type: "string" },
+      fresh: { type: "boolean", default: false },
+      "in-flight": { type: "string", default: "32" },
+      rounds: { type: "string", default: "5" },
+      adapters: { type: "string", default: "1,3,26,50,100" },
+      url: { type: "string" },
+      dir: { type: "string", default: ".weft/eval" },
+      results: { type: "string", default: "bench/results/eval/demo.json" },
+      docs: { type: "string", default: "docs/EVALUATION.md" },
+    },
+  });
 }
 
 function oneOf<Name extends string>(names: readonly Name[], given: string, what: string): Name {
   const found = names.find((name) => name === given);
-  return found ?? fail(`use ${what} "${given}"`, `there is ${names.join(", ")}`);
-}
-
-function count(flag: string, text: string): number {
-  if (!/^[1-9]\d{0,5}$/.test(text)) {
-    fail(`use --${flag} "${text}"`, "it takes a whole number from 1");
-  }
-  return Number(text);
-}
-
-function fail(what: string, allowed: string): never {
-  throw new WeftError("invalid_request", `Cannot ${what}: ${allowed}`);
+  return found ?? refuse(`use ${what} "${given}"`, `there is ${names.join(", ")}`);
 }
