@@ -36,8 +36,6 @@ import {
 } from "./routes/mod.ts";
 
 const HUB = "https://huggingface.co";
-/** A router that comes with a model, in its directory. */
-const OWN_ROUTER = "router.onnx";
 
 async function run(config: Config): Promise<number> {
   const logger = createLogger({
@@ -58,13 +56,12 @@ async function run(config: Config): Promise<number> {
   // Awaited later; should the engine fail first, this one's failure is not the news.
   tokenizing.catch(() => {});
   const store = Promise.withResolvers<AdapterStore>();
+  const ownRouter = await ownRouterOf(modelDirectory);
   const engine = await startEngine({
     modelDirectory,
     dtype: config.dtype,
     quantize: config.quantize,
-    expectsRouter: config.router === null
-      ? await isFile(join(modelDirectory, OWN_ROUTER))
-      : config.router !== "none",
+    expectsRouter: (config.router ?? ownRouter ?? "none") !== "none",
     maxBatch: config.maxBatch ?? undefined,
     maxModelLen: config.maxModelLen ?? undefined,
     gpuMemoryBytes: config.gpuMemoryBytes ?? undefined,
@@ -92,7 +89,7 @@ async function run(config: Config): Promise<number> {
     adapters,
     world,
     logger,
-    modelDirectory,
+    ownRouter,
   });
   parts.defer(() => classes.close());
   const lifecycle = new Lifecycle();
@@ -203,13 +200,14 @@ interface RouterParts {
   adapters: AdapterStore;
   world: AdapterWorld;
   logger: Logger;
-  modelDirectory: string;
+  /** The one in the model's directory. */
+  ownRouter: string | null;
 }
 
 /** Puts the router in place that the latest order, the command line or the model's directory names. */
 async function openRouter(
   config: Config,
-  { engine: { router }, tokenizer, adapters, world, logger, modelDirectory }: RouterParts,
+  { engine: { router }, tokenizer, adapters, world, logger, ownRouter }: RouterParts,
 ): Promise<{ seat: RouterSeat; classes: ClassBinding }> {
   const classes = new ClassBinding({
     router,
@@ -226,11 +224,7 @@ async function openRouter(
     startedWith: JSON.stringify([config.model, config.router]),
     onChange: () => classes.routerChanged(),
   });
-  const own = join(modelDirectory, OWN_ROUTER);
-  const problem = await seat.start({
-    asked: config.router,
-    own: await isFile(own) ? own : null,
-  });
+  const problem = await seat.start({ asked: config.router, own: ownRouter });
   if (problem !== null) {
     logger.log("warn", "router_left_out", {
       code: problem.reason ?? problem.code,
@@ -240,8 +234,10 @@ async function openRouter(
   return { seat, classes };
 }
 
-function isFile(path: string): Promise<boolean> {
-  return stat(path).then((found) => found.isFile(), () => false);
+/** The router that comes with a model, in its directory; null where there is none. */
+function ownRouterOf(modelDirectory: string): Promise<string | null> {
+  const path = join(modelDirectory, "router.onnx");
+  return stat(path).then((found) => found.isFile() ? path : null, () => null);
 }
 
 /** Whether a generation is on the GPU: asked for each of thousands of names, so that the engine's list becomes a set. */

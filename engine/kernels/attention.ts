@@ -11,6 +11,16 @@ const MAX_GROUP = 8;
 const MIN_SPAN_CHUNKS = 4;
 const MAX_SPANS = 64;
 
+/**
+ * Query heads that a workgroup takes, all of one key-value head: `size`, which a variant is compiled
+ * for, and how many such groups there are.
+ */
+export function headGroups({ numHeads, numKvHeads }: ModelConfig): { size: number; count: number } {
+  const perKv = numHeads / numKvHeads;
+  const size = [1, 2, 4].find((size) => size >= perKv) ?? MAX_GROUP;
+  return { size, count: numKvHeads * Math.ceil(perKv / size) };
+}
+
 /** How contexts up to `maxModelLen` are cut: fixed per engine, so that sums never depend on the batch. */
 export function decodeSpans(maxModelLen: number): { chunks: number; spans: number } {
   const all = Math.ceil(maxModelLen / KEYS);
@@ -56,10 +66,12 @@ export class Attention {
   ) {
     const { x, places, cache, y, parts } = buffers;
     const { config, maxBlocks, maxModelLen, uniforms } = options;
-    const perKv = config.numHeads / config.numKvHeads;
-    const group = [1, 2, 4, 8].find((size) => size >= perKv) ?? MAX_GROUP;
+    const groups = headGroups(config);
     const { positions, rows } = places;
-    this.#attend = kernels.get("attention", wgsl, { GROUP: group, DIM4: config.headDim / 4 }).bind({
+    this.#attend = kernels.get("attention", wgsl, {
+      GROUP: groups.size,
+      DIM4: config.headDim / 4,
+    }).bind({
       x,
       positions,
       rows,
@@ -73,7 +85,7 @@ export class Attention {
       .bind({ positions, rows, parts, y }, uniforms);
     const cut = decodeSpans(maxModelLen);
     this.#config = config;
-    this.#groups = config.numKvHeads * Math.ceil(perKv / group);
+    this.#groups = groups.count;
     this.#params = {
       heads: config.numHeads,
       kv_heads: config.numKvHeads,

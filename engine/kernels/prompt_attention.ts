@@ -1,5 +1,6 @@
 import type { ModelConfig } from "../core/model_config.ts";
 import type { BoundKernel, Recorder } from "../gpu/mod.ts";
+import { headGroups } from "./attention.ts";
 import wgsl from "./prompt_attention.wgsl" with { type: "text" };
 import type { KvCache, TokenPlaces } from "./rope_kv.ts";
 import type { KernelSet } from "./variants.ts";
@@ -28,15 +29,14 @@ export class PromptAttention {
   ) {
     const { x, places, cache, y } = buffers;
     const { config, maxBlocks, uniforms } = options;
-    const perKv = config.numHeads / config.numKvHeads;
-    const group = [1, 2, 4].find((size) => size >= perKv) ?? 8;
+    const groups = headGroups(config);
     const room = kernels.gpu.limits.maxComputeWorkgroupStorageSize - OTHER_BYTES;
     const queries = QUERIES.find((count) => count * queryBytes(config) <= room) ?? 8;
     const { positions, rows, blockTables: block_tables } = places;
-    this.#tile = queries / group;
-    this.#groups = config.numKvHeads * Math.ceil(perKv / group);
+    this.#tile = queries / groups.size;
+    this.#groups = groups.count;
     this.#bound = kernels.get("prompt_attention", wgsl, {
-      GROUP: group,
+      GROUP: groups.size,
       TILE: this.#tile,
       QUERIES: queries,
       DIM4: config.headDim / 4,

@@ -137,11 +137,6 @@ export class Decoder {
     return new Decoder(options, parts, readback);
   }
 
-  /** Dispatches recorded so far. */
-  get dispatches(): number {
-    return this.#recorder.dispatches;
-  }
-
   /** Sets a row's block table. */
   writeBlockTable(row: number, blocks: Uint32Array<ArrayBuffer>): void {
     const offset = 4 * row * this.#shape.maxBlocks;

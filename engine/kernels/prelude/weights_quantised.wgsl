@@ -1,4 +1,4 @@
-// A quantised matrix: integers of INT_BITS bits and an f16 scale for each 32 columns of a row. Four
+// A quantised matrix: integers of 8 or 4 bits and an f16 scale for each 32 columns of a row. Four
 // rows make a block: each of its words of 16 bytes holds the same columns of all four, so that a tile
 // is one load and lanes side by side read one stretch of memory. Rows and columns that a block or a
 // group lacks are zeros. The scales follow the words of all blocks: 4 rows take 8 bytes a group.
