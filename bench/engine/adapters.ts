@@ -2,9 +2,9 @@ import {
   type AdapterWeights,
   type Projection,
   PROJECTIONS,
-  projectionShape,
 } from "../../engine/core/adapter_weights.ts";
 import type { ModelConfig } from "../../engine/core/model_config.ts";
+import { adapterOf, hashOf } from "../../tests/engine/runner/synthetic_adapter.ts";
 
 const DEVIATION = 0.02;
 /** A and B are cut from this many values; prime, so that no two modules start alike. */
@@ -22,22 +22,13 @@ export function randomAdapter(
   },
 ): AdapterWeights {
   pool ??= randomValues(POOL);
-  let at = hashOf(generation) % POOL;
+  let at = (hashOf(generation) >>> 0) % POOL;
   const values = (length: number) => {
     const cut = Float32Array.from({ length }, (_, i) => pool![(at + i) % POOL]);
     at = (at + length) % POOL;
     return cut;
   };
-  const modules = Array.from(
-    { length: config.numLayers },
-    (_, layer) =>
-      projections.map((projection) => {
-        const { inSize, outSize } = projectionShape(config, projection);
-        const a = values(rank * inSize);
-        return { layer, projection, rank, scale: 1, a, b: values(outSize * rank) };
-      }),
-  ).flat();
-  return { generation, maxRank: rank, modules };
+  return adapterOf(config, { generation, rank, projections }, values);
 }
 
 function randomValues(length: number): Float32Array {
@@ -46,8 +37,4 @@ function randomValues(length: number): Float32Array {
     state = Math.imul(state, 1664525) + 1013904223 | 0;
     return DEVIATION * state / 2 ** 31;
   });
-}
-
-function hashOf(text: string): number {
-  return [...text].reduce((hash, c) => Math.imul(hash ^ c.charCodeAt(0), 0x01000193), 7) >>> 0;
 }

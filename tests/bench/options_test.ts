@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { GROUPS, parseOptions, PARTS } from "../../bench/options.ts";
-import { WeftError } from "../../engine/core/errors.ts";
+import { testRefusals } from "./refusals.ts";
 
 Deno.test("without flags everything is measured, five rounds of it, and the file begins anew", () => {
   const options = parseOptions([]);
@@ -35,22 +35,11 @@ Deno.test("report is a command of its own", () => {
   assert.deepEqual([options.command, options.docs], ["report", "other.md"]);
 });
 
-for (
-  const [args, message] of [
-    ["lorra", /Cannot measure "lorra": there is limits, start, .*adapters, or report/],
-    ["report demo", /Cannot run "report demo": report alone/],
-    ["--only decode", /Cannot use --only "decode": names begin with limits, start/],
-    ["--rounds 0", /Cannot use --rounds "0": it takes a whole number from 1/],
-    ["--budget soon", /--budget "soon"/],
-    ["--slow", /--slow.*--help lists the flags/],
-  ] as const
-) {
-  Deno.test(`"${args}" is refused with what is allowed`, () => {
-    assert.throws(
-      () => parseOptions(args.split(" ")),
-      (error) =>
-        error instanceof WeftError && error.code === "invalid_request" &&
-        message.test(error.message),
-    );
-  });
-}
+testRefusals(parseOptions, [
+  ["lorra", /Cannot measure "lorra": there is limits, start, .*adapters, or report/],
+  ["report demo", /Cannot run "report demo": report alone/],
+  ["--only decode", /Cannot use --only "decode": names begin with limits, start/],
+  ["--rounds 0", /Cannot use --rounds "0": it takes a whole number from 1/],
+  ["--budget soon", /--budget "soon"/],
+  ["--slow", /--slow.*--help lists the flags/],
+]);

@@ -1,4 +1,4 @@
-import type { Results } from "../results.ts";
+import type { Results, TimingResult } from "../results.ts";
 import { COMPOSITE_FILES } from "../samples.ts";
 import { meanOverTasks } from "../score/mod.ts";
 import { mean, median } from "../../statistics.ts";
@@ -95,7 +95,7 @@ const MIXED: Record<string, string> = {
 
 function timeRatio(
   { timing }: Results,
-  { prompts, method }: { prompts: "task" | "composite3"; method: string },
+  { prompts, method }: { prompts: TimingResult["prompts"]; method: string },
 ): Bar {
   const counts = [...new Set(timing.map(({ adapters }) => adapters))];
   const all = counts.map((adapters) =>

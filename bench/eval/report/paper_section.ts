@@ -1,4 +1,4 @@
-import type { Results } from "../results.ts";
+import type { Results, TimingResult } from "../results.ts";
 import { meanOverTasks } from "../score/mod.ts";
 import { mean } from "../../statistics.ts";
 import { NONE, percent, table } from "./markdown.ts";
@@ -63,7 +63,7 @@ function distance(routed: readonly number[], own: readonly number[]): string {
 /** Least, most and mean over the numbers of adapters, as per cent more. */
 function ratios(
   { timing }: Results,
-  { prompts, method }: { prompts: "task" | "composite3"; method: string },
+  { prompts, method }: { prompts: TimingResult["prompts"]; method: string },
 ): string {
   const counts = [...new Set(timing.map(({ adapters }) => adapters))];
   const values = counts.map((adapters) =>

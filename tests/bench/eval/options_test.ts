@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { parseOptions } from "../../../bench/eval/options.ts";
-import { WeftError } from "../../../engine/core/errors.ts";
+import { testRefusals } from "../refusals.ts";
 
 Deno.test("without flags everything runs with a started server", () => {
   const options = parseOptions([]);
@@ -18,24 +18,13 @@ Deno.test("parts run in their own order, however they are named", () => {
   ]);
 });
 
-for (
-  const [args, message] of [
-    ["rum", /Cannot use command "rum": there is run, score, report/],
-    ["run report", /Cannot run "run report": one command at a time/],
-    ["--only quality", /Cannot use --only "quality": there is router, tasks/],
-    ["--methods base,bset", /Cannot use --methods "bset": there is base, joint/],
-    ["--samples 0", /Cannot use --samples "0": it takes a whole number from 1/],
-    ["--samples ten", /--samples "ten"/],
-    ["--adapters 1,x", /--adapters "x"/],
-    ["--speed 3", /--speed.*--help lists the flags/],
-  ] as const
-) {
-  Deno.test(`"${args}" is refused with what is allowed`, () => {
-    assert.throws(
-      () => parseOptions(args.split(" ")),
-      (error) =>
-        error instanceof WeftError && error.code === "invalid_request" &&
-        message.test(error.message),
-    );
-  });
-}
+testRefusals(parseOptions, [
+  ["rum", /Cannot use command "rum": there is run, score, report/],
+  ["run report", /Cannot run "run report": one command at a time/],
+  ["--only quality", /Cannot use --only "quality": there is router, tasks/],
+  ["--methods base,bset", /Cannot use --methods "bset": there is base, joint/],
+  ["--samples 0", /Cannot use --samples "0": it takes a whole number from 1/],
+  ["--samples ten", /--samples "ten"/],
+  ["--adapters 1,x", /--adapters "x"/],
+  ["--speed 3", /--speed.*--help lists the flags/],
+]);

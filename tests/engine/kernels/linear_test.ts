@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { Linear, linearReference } from "../../../engine/kernels/linear.ts";
 import { assertClose, kernelTest, randoms } from "./harness.ts";
 import { matrixOf } from "./matrices.ts";
+import { assertSameBitsInAnyBatch } from "./same_bits.ts";
 
 for (const kind of ["decode", "prefill"] as const) {
   kernelTest(`linear (${kind}) equals the host loop over awkward shapes`, async (bench) => {
@@ -52,24 +53,7 @@ kernelTest("linear (decode) equals the host loop however many lanes share a row"
 });
 
 kernelTest("a token's projection has the same bits in a batch of any size", async (bench) => {
-  const [rows, cols] = [96, 128];
-  const weight = matrixOf(bench, randoms(rows * cols, 1), { cols, cut: [] });
-  const x = randoms(32 * cols, 2);
-  for (const kind of ["decode", "prefill"] as const) {
-    const rowsOf = async (tokens: number, offset: number) => {
-      const y = bench.f32(tokens * rows);
-      const input = bench.f32(x.subarray(offset * cols, (offset + tokens) * cols));
-      new Linear(bench.kernels, { x: input, weight, y }, { uniforms: bench.uniforms })
-        .record(bench.recorder, tokens, kind);
-      return await bench.readF32(y, tokens * rows);
-    };
-    const together = await rowsOf(32, 0);
-    for (const [tokens, offset] of [[1, 7], [2, 6], [3, 5], [7, 3], [20, 1]]) {
-      const alone = await rowsOf(tokens, offset);
-      const same = together.subarray(7 * rows, 8 * rows);
-      assert.deepEqual(alone.subarray((7 - offset) * rows, (8 - offset) * rows), same);
-    }
-  }
+  await assertSameBitsInAnyBatch(bench, { rows: 96, cols: 128 });
 });
 
 kernelTest("a prompt's projection has the same bits in tiles of 4 and 8 tokens", async (bench) => {

@@ -1,7 +1,7 @@
-import assert from "node:assert/strict";
 import { Linear, linearReference } from "../../../engine/kernels/linear.ts";
 import { assertClose, kernelTest, randoms } from "./harness.ts";
 import { matrixOf, storedValues } from "./matrices.ts";
+import { assertSameBitsInAnyBatch } from "./same_bits.ts";
 
 for (const format of ["int8", "int4"] as const) {
   for (const kind of ["decode", "prefill"] as const) {
@@ -60,24 +60,7 @@ for (const format of ["int8", "int4"] as const) {
   kernelTest(
     `a token's projection with ${format} weights has the same bits in a batch of any size`,
     async (bench) => {
-      const [rows, cols] = [96, 136];
-      const weight = matrixOf(bench, randoms(rows * cols, 1), { cols, format });
-      const x = randoms(20 * cols, 2);
-      for (const kind of ["decode", "prefill"] as const) {
-        const rowsOf = async (tokens: number, offset: number) => {
-          const y = bench.f32(tokens * rows);
-          const input = bench.f32(x.subarray(offset * cols, (offset + tokens) * cols));
-          new Linear(bench.kernels, { x: input, weight, y }, { uniforms: bench.uniforms })
-            .record(bench.recorder, tokens, kind);
-          return await bench.readF32(y, tokens * rows);
-        };
-        const together = await rowsOf(20, 0);
-        for (const [tokens, offset] of [[1, 7], [2, 6], [3, 5], [7, 3]]) {
-          const alone = await rowsOf(tokens, offset);
-          const same = together.subarray(7 * rows, 8 * rows);
-          assert.deepEqual(alone.subarray((7 - offset) * rows, (8 - offset) * rows), same);
-        }
-      }
+      await assertSameBitsInAnyBatch(bench, { rows: 96, cols: 136, format });
     },
   );
 }
