@@ -29,35 +29,43 @@ fn store4(token: u32, row: u32, values: vec4<f32>) {
   store(token, row + 3u, values.w);
 }
 
+// Adds 4 columns of 4 rows, a column after another as all of the width.
+fn add_columns(sum: vec4<f32>, w: mat4x4<f32>, v: vec4<f32>) -> vec4<f32> {
+  return sum + w[0] * v.x + w[1] * v.y + w[2] * v.z + w[3] * v.w;
+}
+
 @compute @workgroup_size(16, 4)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let row = id.x * 4u;
   let token = id.y * TILE_TOKENS;
   if (row >= params.rows || token >= params.tokens) { return; }
   let rows = tile_rows(vec4(row, row + 1u, row + 2u, row + 3u), params.rows, params.width4);
-  let tiles = params.width4 / TILE4;
   let end = params.tokens - 1u;
-  let t0 = token * tiles;
-  let t1 = min(token + 1u, end) * tiles;
-  let t2 = min(token + 2u, end) * tiles;
-  let t3 = min(token + 3u, end) * tiles;
-  let t4 = min(token + 4u, end) * tiles;
-  let t5 = min(token + 5u, end) * tiles;
-  let t6 = min(token + 6u, end) * tiles;
-  let t7 = min(token + 7u, end) * tiles;
+  let t0 = token * params.width4;
+  let t1 = min(token + 1u, end) * params.width4;
+  let t2 = min(token + 2u, end) * params.width4;
+  let t3 = min(token + 3u, end) * params.width4;
+  let t4 = min(token + 4u, end) * params.width4;
+  let t5 = min(token + 5u, end) * params.width4;
+  let t6 = min(token + 6u, end) * params.width4;
+  let t7 = min(token + 7u, end) * params.width4;
   var a0 = vec4<f32>(); var a1 = vec4<f32>(); var a2 = vec4<f32>(); var a3 = vec4<f32>();
   var a4 = vec4<f32>(); var a5 = vec4<f32>(); var a6 = vec4<f32>(); var a7 = vec4<f32>();
-  for (var i = 0u; i < tiles; i++) {
-    let w = unpack(load(rows, i));
-    a0 += times(w, columns_at(t0 + i));
-    a1 += times(w, columns_at(t1 + i));
-    a2 += times(w, columns_at(t2 + i));
-    a3 += times(w, columns_at(t3 + i));
-    if (TILE_TOKENS > 4u) {
-      a4 += times(w, columns_at(t4 + i));
-      a5 += times(w, columns_at(t5 + i));
-      a6 += times(w, columns_at(t6 + i));
-      a7 += times(w, columns_at(t7 + i));
+  for (var i = 0u; i < params.width4; i += TILE4) {
+    let tile = unpack(load(rows, i / TILE4));
+    for (var part = 0u; part < TILE4; part++) {
+      let w = transpose(quad(tile, part));
+      let at = i + part;
+      a0 = add_columns(a0, w, x[t0 + at]);
+      a1 = add_columns(a1, w, x[t1 + at]);
+      a2 = add_columns(a2, w, x[t2 + at]);
+      a3 = add_columns(a3, w, x[t3 + at]);
+      if (TILE_TOKENS > 4u) {
+        a4 = add_columns(a4, w, x[t4 + at]);
+        a5 = add_columns(a5, w, x[t5 + at]);
+        a6 = add_columns(a6, w, x[t6 + at]);
+        a7 = add_columns(a7, w, x[t7 + at]);
+      }
     }
   }
   store4(token, row, a0);

@@ -14,7 +14,7 @@ export {
   tileColumns,
   type WeightFormat,
 } from "./format.ts";
-export { Linear } from "./linear.ts";
+export { ManyTokenLinear } from "./many_token_linear.ts";
 export * from "./lora/mod.ts";
 export type { Matrix, MatrixShard } from "./matrix.ts";
 export { NormParts } from "./norm_parts.ts";

@@ -1,8 +1,8 @@
 import { type Gpu, Readback, type Recorder } from "../gpu/mod.ts";
 import {
   Feed,
+  FewTokenLinear,
   type KvCache,
-  Linear,
   Logprobs,
   MAX_LOGPROBS,
   RmsNorm,
@@ -72,7 +72,7 @@ export class Decoder {
   readonly #stacks: { prefill: DecoderStack; decode: DecoderStack };
   readonly #feed: Feed;
   readonly #finalNorm: { prefill: RmsNorm; decode: RmsNorm };
-  readonly #head: Linear;
+  readonly #head: FewTokenLinear;
   readonly #sample: Sample;
   readonly #logprobs: Logprobs;
 
@@ -105,7 +105,7 @@ export class Decoder {
         indices,
       }, { width: config.hiddenSize, eps: config.rmsNormEps, uniforms });
     this.#finalNorm = { prefill: norm(buffers.picks), decode: norm() };
-    this.#head = new Linear(kernels, {
+    this.#head = new FewTokenLinear(kernels, {
       x: buffers.final,
       weight: weights.head,
       y: buffers.logits,
@@ -158,7 +158,7 @@ export class Decoder {
         this.#stacks.decode.record(recorder, decode);
         this.#finalNorm.decode.record(recorder, decode.tokens);
       }
-      this.#head.record(recorder, sampled.length, "decode");
+      this.#head.record(recorder, { tokens: sampled.length });
       const place = { rows: sampled.length, step };
       this.#sample.record(recorder, place);
       if (input.logprobs) this.#logprobs.record(recorder, place);

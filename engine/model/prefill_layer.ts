@@ -1,5 +1,5 @@
 import type { Recorder } from "../gpu/mod.ts";
-import { Linear, PromptAttention, RmsNorm, RopeKv, SiluMul } from "../kernels/mod.ts";
+import { ManyTokenLinear, PromptAttention, RmsNorm, RopeKv, SiluMul } from "../kernels/mod.ts";
 import type { ProjectionGroup } from "../lora/mod.ts";
 import type { GroupAdapter, Segment, StackParts } from "./stack_parts.ts";
 import type { LinearWeights } from "./weights.ts";
@@ -34,7 +34,7 @@ export class PrefillLayer {
       io: { x: GPUBuffer; y: GPUBuffer },
     ) =>
       new AdaptedLinear(
-        new Linear(kernels, { ...io, ...weights }, { accumulate: io.y === x, uniforms }),
+        new ManyTokenLinear(kernels, { ...io, ...weights }, { accumulate: io.y === x, uniforms }),
         parts.adapters.many({ layer, group }, { ...io, rows: places.rows }),
       );
     const cache = parts.caches[layer];
@@ -77,16 +77,16 @@ export class PrefillLayer {
 
 /** A projection group and its adapters: `y = W x + Σ wᵢ·sᵢ·Bᵢ(Aᵢ x)`. */
 class AdaptedLinear {
-  readonly #linear: Linear;
+  readonly #linear: ManyTokenLinear;
   readonly #adapter: GroupAdapter;
 
-  constructor(linear: Linear, adapter: GroupAdapter) {
+  constructor(linear: ManyTokenLinear, adapter: GroupAdapter) {
     this.#linear = linear;
     this.#adapter = adapter;
   }
 
   record(recorder: Recorder, segment: Segment): void {
-    this.#linear.record(recorder, segment.tokens, "prefill");
+    this.#linear.record(recorder, segment.tokens);
     if (segment.rankTotal > 0) this.#adapter.record(recorder, segment);
   }
 }

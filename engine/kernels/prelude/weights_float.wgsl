@@ -26,6 +26,9 @@ fn times(t: Tile, v: Columns) -> vec4<f32> {
   return vec4(dot(t.w0, v), dot(t.w1, v), dot(t.w2, v), dot(t.w3, v));
 }
 
+// 4 columns of a tile, which has TILE4 such parts: a vector for each of the 4 rows.
+fn quad(t: Tile, part: u32) -> mat4x4<f32> { return mat4x4(t.w0, t.w1, t.w2, t.w3); }
+
 // Columns 4i to 4i + 3 of one row.
 fn weights_at(row: u32, i: u32, count: u32, width4: u32) -> vec4<f32> {
   return vec4<f32>(weight[row * width4 + i]);

@@ -33,6 +33,14 @@ fn times(t: Tile, v: Columns) -> vec4<f32> {
   return t.scales * (low + high);
 }
 
+// 4 columns of a tile, which has TILE4 such parts: a vector for each of the 4 rows.
+fn quad(t: Tile, part: u32) -> mat4x4<f32> {
+  if (part == 0u) {
+    return mat4x4(t.a0 * t.scales.x, t.a1 * t.scales.y, t.a2 * t.scales.z, t.a3 * t.scales.w);
+  }
+  return mat4x4(t.b0 * t.scales.x, t.b1 * t.scales.y, t.b2 * t.scales.z, t.b3 * t.scales.w);
+}
+
 // Columns 4i to 4i + 3 of one row.
 fn weights_at(row: u32, i: u32, count: u32, width4: u32) -> vec4<f32> {
   let p = load(tile_rows(vec4(row), count, width4), i / 2u);

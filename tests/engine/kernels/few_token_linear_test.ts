@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { FewTokenLinear, type FewTokenOptions } from "../../../engine/kernels/few_token_linear.ts";
 import type { WeightFormat } from "../../../engine/kernels/format.ts";
-import { linearReference } from "../../../engine/kernels/linear.ts";
+import { linearReference } from "../../../engine/kernels/linear_reference.ts";
 import { NO_SLOT } from "../../../engine/kernels/lora/mod.ts";
 import { loraReference } from "../../../engine/kernels/lora/reference.ts";
 import { NormParts } from "../../../engine/kernels/norm_parts.ts";
