@@ -53,6 +53,8 @@ export interface Config {
   readonly corsOrigins: readonly string[];
   readonly dtype: typeof DTYPES[number];
   readonly quantize: typeof QUANTIZATIONS[number];
+  /** Measure the kernels' variants at the start, and remember. */
+  readonly tune: boolean;
   /** Null: what the device gives. */
   readonly gpuMemoryBytes: number | null;
   readonly kvMemoryBytes: number | null;
@@ -119,6 +121,7 @@ function buildConfig(settings: Settings): Config {
     corsOrigins: settings.many("cors-origin", origin, []),
     dtype: settings.one("dtype", oneOf(DTYPES), "auto"),
     quantize: settings.one("quantize", oneOf(QUANTIZATIONS), "none"),
+    tune: settings.isOn("tune"),
     gpuMemoryBytes: settings.one("gpu-memory", byteSize, null),
     kvMemoryBytes: settings.one("kv-memory", byteSize, null),
     maxBatch: settings.one("max-batch", integer(1, 1024), null),

@@ -79,6 +79,7 @@ const FLAGS = {
     value: "FORMAT",
     help: `the base model's matrices on the GPU: ${QUANTIZATIONS.join(", ")} (none)`,
   },
+  tune: { help: "measure which kernels are fastest for this model here, and remember" },
   "gpu-memory": { value: "SIZE", help: "stay within this on the GPU (what it gives, less 10 %)" },
   "kv-memory": { value: "SIZE", help: "KV cache, such as 512MiB or 2GB (by the device)" },
   "max-batch": { value: "ROWS", help: "sequences that run at once (by the device)" },

@@ -74,6 +74,7 @@ async function run(config: Config): Promise<number> {
     loadAdapter: async (generation) => (await store.promise).weightsOf(generation),
     acquireClass: async (label) => (await store.promise).acquire(label),
     onProgress: ({ loadedBytes, totalBytes }) => loading(loadedBytes, totalBytes),
+    tuning: { file: join(config.stateDir, "tuning.json"), measure: config.tune },
     endsWithProcess: true,
   });
   await using parts = new AsyncDisposableStack();

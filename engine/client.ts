@@ -3,6 +3,7 @@ import type { AdapterWeights } from "./core/adapter_weights.ts";
 import type { AdapterHold, Engine, EngineInfo, EngineStats } from "./core/engine.ts";
 import { WeftError } from "./core/errors.ts";
 import type { GenerateRequest, TokenEvent } from "./core/generation.ts";
+import type { DeviceTuning } from "./core/tuning.ts";
 import { EventQueue } from "./event_queue.ts";
 import { type ClassLease, RouterClient } from "./router_client.ts";
 import {
@@ -13,6 +14,7 @@ import {
   toErrorMessage,
   type ToWorker,
 } from "./protocol.ts";
+import { readTunings, withTuning, writeTunings } from "./tuning_file.ts";
 
 export interface StartOptions extends EngineOptions {
   /**
@@ -26,6 +28,11 @@ export interface StartOptions extends EngineOptions {
    */
   acquireClass?(label: string): Promise<ClassLease>;
   onProgress?(progress: { loadedBytes: number; totalBytes: number }): void;
+  /**
+   * The file that keeps what was measured of the kernels' variants on which device, and whether to measure
+   * this one now, which takes some seconds, and keep that.
+   */
+  tuning?: { file: string; measure: boolean };
   /**
    * The process ends right after `close`, or after a start that failed: the worker's thread is left to it. A GPU
    * driver that is unloaded while the process exits crashes it (docs/PLATFORM.md).
@@ -63,7 +70,8 @@ const NO_STATS: EngineStats = {
  * @throws {WeftError} `unavailable`, `bad_model` or `unsupported`, from opening device and model.
  */
 export async function startEngine(options: StartOptions): Promise<Engine> {
-  const { loadAdapter, acquireClass, onProgress, endsWithProcess, ...engineOptions } = options;
+  const { loadAdapter, acquireClass, onProgress, endsWithProcess, tuning, ...engineOptions } =
+    options;
   const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
   const client = new EngineClient(worker, {
     loadAdapter,
@@ -72,12 +80,26 @@ export async function startEngine(options: StartOptions): Promise<Engine> {
     endsWithProcess,
   });
   try {
-    await client.start(engineOptions);
+    const tunings = tuning ? await knownTunings(tuning) : [];
+    await client.start({ ...engineOptions, tunings, tune: tuning?.measure });
+    if (tuning && client.tuned) await writeTunings(tuning.file, withTuning(tunings, client.tuned));
   } catch (error) {
     if (!endsWithProcess) worker.terminate();
     throw error;
   }
   return client;
+}
+
+/** What is measured anew replaces a file that can't be read. */
+async function knownTunings(
+  { file, measure }: NonNullable<StartOptions["tuning"]>,
+): Promise<DeviceTuning[]> {
+  try {
+    return await readTunings(file);
+  } catch (error) {
+    if (measure) return [];
+    throw error;
+  }
 }
 
 /** A step takes milliseconds: an engine that is silent for so long hangs. */
@@ -108,6 +130,7 @@ export class EngineClient implements Engine {
   readonly #holds = new Map<number, PromiseWithResolvers<void>>();
   #nextHold = 0;
   #info: EngineInfo | null = null;
+  #tuned: DeviceTuning | null = null;
   #stats = NO_STATS;
   #dead: WeftError | null = null;
 
@@ -131,6 +154,11 @@ export class EngineClient implements Engine {
   async start(options: EngineOptions): Promise<void> {
     this.#send({ kind: "start", options });
     this.#info = await this.#ready.promise;
+  }
+
+  /** What was measured at the start. */
+  get tuned(): DeviceTuning | null {
+    return this.#tuned;
   }
 
   get info(): EngineInfo {
@@ -218,6 +246,9 @@ export class EngineClient implements Engine {
     switch (message.kind) {
       case "progress":
         this.#hooks.onProgress?.(message);
+        break;
+      case "tuned":
+        this.#tuned = message.tuning;
         break;
       case "ready":
         this.#ready.resolve(message.info);

@@ -64,6 +64,8 @@ export class EngineLoop {
       dtype: options.dtype ?? "auto",
       quantize: options.quantize,
       sizing: options,
+      tunings: options.tunings,
+      tune: options.tune,
       maxQueuedRequests,
       maxQueuedTokens,
       onProgress: (progress) => send({ kind: "progress", ...progress }),
@@ -77,12 +79,14 @@ export class EngineLoop {
       wake: () => wake(),
       now: () => performance.now(),
     });
-    const { sizing } = opened;
+    const { sizing, tuning } = opened;
+    if (tuning.measured) send({ kind: "tuned", tuning: tuning.measured });
     const info: EngineInfo = {
       device: opened.device,
       model: opened.config,
       dtype: opened.dtype,
       quantize: opened.quantize,
+      tuning: tuning.source,
       maxModelLen: sizing.maxModelLen,
       maxBatch: sizing.maxBatch,
       maxAdapters: sizing.maxAdapters,

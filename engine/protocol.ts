@@ -10,6 +10,7 @@ import type {
   RoutingVocabulary,
 } from "./core/router.ts";
 import type { RoutingOptions, TextRoute } from "./core/routing.ts";
+import type { DeviceTuning } from "./core/tuning.ts";
 import type { SizingOptions } from "./runner/mod.ts";
 
 /** How an engine is started; what is left out follows from the model and the device. */
@@ -20,6 +21,10 @@ export interface EngineOptions extends SizingOptions {
   dtype?: "f16" | "f32" | "auto";
   /** How the base model's matrices are stored; "none" if not given. */
   quantize?: Quantize;
+  /** What was measured on devices, this one perhaps among them. */
+  tunings?: readonly DeviceTuning[];
+  /** Measure the kernels' variants now; answered by a `tuned`. */
+  tune?: boolean;
   /** A router will be opened: what it runs on is loaded beside the model. */
   expectsRouter?: boolean;
   /** `generate` is refused once so many requests wait. */
@@ -72,6 +77,7 @@ export type ToWorker =
 /** From the worker to the main thread. */
 export type FromWorker =
   | { kind: "progress"; loadedBytes: number; totalBytes: number }
+  | { kind: "tuned"; tuning: DeviceTuning }
   | { kind: "ready"; info: EngineInfo }
   | { kind: "step"; outcomes: Outcome[]; stats: EngineStats }
   /** Answered by an `adapter_part` or `adapter_failed`. */

@@ -14,7 +14,7 @@ export function healthRoutes(deps: AppDeps): Hono<AppEnv> {
     .get("/live", (c) => c.json({ status: "live" }))
     .get("/ready", (c) => c.json({ status: lifecycle.state }, status()))
     .get("/health", (c) => {
-      const { device, dtype, quantize, maxModelLen, maxBatch, maxAdapters, maxLoraRank } =
+      const { device, dtype, quantize, tuning, maxModelLen, maxBatch, maxAdapters, maxLoraRank } =
         engine.info;
       return c.json({
         status: lifecycle.state,
@@ -22,6 +22,7 @@ export function healthRoutes(deps: AppDeps): Hono<AppEnv> {
         device,
         dtype,
         quantize,
+        tuning,
         router: routerOf(seat.present),
         limits: {
           max_model_len: maxModelLen,

@@ -34,6 +34,7 @@ Deno.test("the defaults serve the demo pack on 127.0.0.1:8000", () => {
     corsOrigins: [],
     dtype: "auto",
     quantize: "none",
+    tune: false,
     gpuMemoryBytes: null,
     kvMemoryBytes: null,
     maxBatch: null,

@@ -28,6 +28,8 @@ export interface EngineInfo {
   /** How the KV cache, adapters and, unless quantised, the base model's matrices are stored. */
   dtype: "f16" | "f32";
   quantize: Quantize;
+  /** How the kernels' variants were chosen: by the kind of device, or as measured earlier or now. */
+  tuning: "default" | "stored" | "measured";
   maxModelLen: number;
   maxBatch: number;
   maxAdapters: number;

@@ -1,3 +1,4 @@
+import { type Split, SPLITS } from "../core/tuning.ts";
 import type { Bindable, BoundKernel, Recorder } from "../gpu/mod.ts";
 import { isQuantised, tileColumns } from "./format.ts";
 import type { RankList } from "./lora/mod.ts";
@@ -10,7 +11,6 @@ const ROWS_PER_LANE_GROUP = 4;
 const MATVEC_SIZE = 64;
 /** A product of fewer rows leaves a GPU idle unless more lanes share a row. */
 const FEW_ROWS = 8192;
-const MAX_SPLIT = 4;
 /** Rounds of loads that a lane should have left after a split. */
 const MIN_ROUNDS = 4;
 const MAX_COLUMNS = 8;
@@ -39,7 +39,7 @@ export interface FewTokenOptions {
   /** The rows are gates, then ups: `y = silu(gate) · up`. The matrix must be whole (see `canGate`). */
   gated?: boolean;
   /** Lane groups that share a row: by shape alone, never by the batch. */
-  split?: number;
+  split?: Split;
   /** Whether tokens' adapters are added one after another, as is best on a CPU. */
   serial?: boolean;
 }
@@ -54,7 +54,7 @@ export class FewTokenLinear {
   readonly #uniforms: GPUBuffer;
   readonly #constants: Record<string, number>;
   readonly #params: Record<string, number>;
-  readonly #split: number;
+  readonly #split: Split;
   readonly #serial: boolean;
   readonly #bound = new Map<string, BoundKernel[]>();
 
@@ -145,10 +145,8 @@ export function canGate({ shards, format }: Matrix): boolean {
 }
 
 /** One on a CPU, which has no lanes to spare. */
-function splitFor({ rows, cols, format }: Matrix, { gpu, lanes }: KernelSet): number {
+function splitFor({ rows, cols, format }: Matrix, { gpu, lanes }: KernelSet): Split {
   if (gpu.info.isFallback || rows > FEW_ROWS) return 1;
-  let split = 1;
   const tiles = cols / tileColumns(format);
-  while (split < MAX_SPLIT && tiles >= 2 * split * lanes * MIN_ROUNDS) split *= 2;
-  return split;
+  return SPLITS.findLast((split) => tiles >= split * lanes * MIN_ROUNDS) ?? 1;
 }

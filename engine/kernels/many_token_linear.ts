@@ -1,12 +1,7 @@
+import type { ProductTileName, TilePlan } from "../core/tuning.ts";
 import type { BoundKernel, Recorder } from "../gpu/mod.ts";
 import type { Matrix } from "./matrix.ts";
-import {
-  defaultTilePlan,
-  PRODUCT_TILES,
-  type ProductTileName,
-  tileOf,
-  type TilePlan,
-} from "./product_tiles.ts";
+import { defaultTilePlan, PRODUCT_TILES, tileOf } from "./product_tiles.ts";
 import type { KernelSet } from "./variants.ts";
 
 /** `x` f32 `[tokens, cols]`, `y` f32 `[tokens, rows]`. */
@@ -49,7 +44,8 @@ export class ManyTokenLinear {
   record(recorder: Recorder, tokens: number): void {
     if (tokens === 0) return;
     const { cols, rows: stride, shards } = this.#buffers.weight;
-    const name = this.#fitting(tileOf(this.#plan, tokens));
+    const planned = tileOf(this.#plan, tokens);
+    const name = this.fits(planned) ? planned : "4x4";
     const tile = PRODUCT_TILES[name];
     this.#bind(name).forEach((kernel, i) => {
       const { rows, firstRow: first } = shards[i];
@@ -58,13 +54,13 @@ export class ManyTokenLinear {
     });
   }
 
-  /** Another tile where the matrix or the device doesn't allow this one. */
-  #fitting(name: ProductTileName): ProductTileName {
+  /** Whether matrix and device allow a tile; where they don't, another takes its place. */
+  fits(name: ProductTileName): boolean {
     const { rowsInFours, bytes } = PRODUCT_TILES[name];
     const { maxComputeWorkgroupStorageSize: most } = this.#kernels.gpu.limits;
     const { shards } = this.#buffers.weight;
     const isInFours = shards.every(({ firstRow, rows }) => firstRow % 4 === 0 && rows % 4 === 0);
-    return (rowsInFours && !isInFours) || bytes > most ? "4x4" : name;
+    return bytes <= most && (isInFours || !rowsInFours);
   }
 
   /** One bound kernel per shard, made on first use. */

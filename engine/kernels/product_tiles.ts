@@ -1,3 +1,4 @@
+import type { ProductTileName, TilePlan } from "../core/tuning.ts";
 import matmul from "./matmul.wgsl" with { type: "text" };
 import matmulShared from "./matmul_shared.wgsl" with { type: "text" };
 
@@ -39,20 +40,14 @@ function shared(rows: 64 | 128, tokens: 32 | 64 | 128): ProductTile {
   };
 }
 
-/** By rows and tokens of an invocation (those that read alone) or of a workgroup. */
-export const PRODUCT_TILES = {
+export const PRODUCT_TILES: Readonly<Record<ProductTileName, ProductTile>> = {
   "4x4": alone(4),
   "4x8": alone(8),
   "64x32": shared(64, 32),
   "64x64": shared(64, 64),
   "128x64": shared(128, 64),
   "128x128": shared(128, 128),
-} as const;
-
-export type ProductTileName = keyof typeof PRODUCT_TILES;
-
-/** Which tile a product of so many tokens or more has; the first entry is for 1. */
-export type TilePlan = readonly { tokens: number; tile: ProductTileName }[];
+};
 
 /** A CPU waits for loads, of which a larger tile has fewer; a GPU for more tiles to work on. */
 export function defaultTilePlan({ isFallback }: { isFallback: boolean }): TilePlan {

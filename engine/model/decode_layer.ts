@@ -45,7 +45,7 @@ export class DecodeLayer {
       const linear = new FewTokenLinear(
         kernels,
         { ...io, ...weights, adapters: adapters.list },
-        { uniforms, eps: config.rmsNormEps, gated },
+        { uniforms, eps: config.rmsNormEps, gated, split: parts.products.of(weights.weight).split },
       );
       return new AdaptedProduct(linear, adapters);
     };

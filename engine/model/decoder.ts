@@ -75,6 +75,7 @@ export class Decoder {
   readonly #head: FewTokenLinear;
   readonly #sample: Sample;
   readonly #logprobs: Logprobs;
+  readonly #promptSizes: readonly number[];
 
   private constructor(options: DecoderOptions, parts: StackParts, readback: Readback) {
     const { kernels, config, weights, uniforms, shape, maxBurst } = options;
@@ -84,6 +85,7 @@ export class Decoder {
     this.#readback = readback;
     this.#buffers = buffers;
     this.#shape = shape;
+    this.#promptSizes = options.products.promptSizes;
     this.sampling = new SamplingBuffers(kernels.gpu, {
       maxBatch: shape.maxBatch,
       vocab: config.vocabSize,
@@ -109,7 +111,7 @@ export class Decoder {
       x: buffers.final,
       weight: weights.head,
       y: buffers.logits,
-    }, { uniforms });
+    }, { uniforms, split: options.products.of(weights.head).split });
     const logits = { buffer: buffers.logits };
     this.#sample = new Sample(kernels, this.sampling, logits, uniforms);
     this.#logprobs = new Logprobs(kernels, this.sampling, logits, uniforms);
@@ -186,22 +188,26 @@ export class Decoder {
    */
   async warmUp(): Promise<void> {
     const idle = (tokens: number, rankTotal = 1) => ({ tokens, contextLength: 1, rankTotal });
+    const nobody = (tokens: number) => ({
+      ...idle(tokens),
+      ids: new Uint32Array(tokens),
+      positions: new Uint32Array(tokens),
+      rows: new Uint32Array(tokens).fill(NOBODY),
+    });
     const none = new Uint32Array(0);
-    const nobody = { ids: none, positions: none, rows: none };
+    const nothing = { sampled: none, picks: none, burst: 1, logprobs: false };
+    for (const tokens of this.#promptSizes) {
+      if (tokens > this.#shape.maxPrefillTokens) break;
+      await this.run({ ...nothing, prefill: nobody(tokens), decode: idle(0) });
+    }
     for (const [rows, rankTotal] of [1, 2, 4, 8].flatMap((rows) => [[rows, 1], [rows, 0]])) {
       if (rows > this.#shape.maxBatch) break;
       await this.run({
-        prefill: rows > 1 ? { ...idle(0), ...nobody } : {
-          ...idle(1),
-          ids: Uint32Array.of(0),
-          positions: Uint32Array.of(0),
-          rows: Uint32Array.of(NOBODY),
-        },
+        ...nothing,
+        prefill: nobody(0),
         decode: idle(rows, rankTotal),
         // Rows whose state was never written do not run.
         sampled: Uint32Array.from({ length: rows }, (_, row) => row),
-        picks: none,
-        burst: 1,
         logprobs: rows === 1,
       });
     }

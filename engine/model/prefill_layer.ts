@@ -34,7 +34,11 @@ export class PrefillLayer {
       io: { x: GPUBuffer; y: GPUBuffer },
     ) =>
       new AdaptedLinear(
-        new ManyTokenLinear(kernels, { ...io, ...weights }, { accumulate: io.y === x, uniforms }),
+        new ManyTokenLinear(kernels, { ...io, ...weights }, {
+          accumulate: io.y === x,
+          uniforms,
+          tiles: parts.products.of(weights.weight).tiles,
+        }),
         parts.adapters.many({ layer, group }, { ...io, rows: places.rows }),
       );
     const cache = parts.caches[layer];

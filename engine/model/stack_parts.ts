@@ -1,6 +1,6 @@
 import type { ModelConfig } from "../core/model_config.ts";
 import type { Bindable, Recorder } from "../gpu/mod.ts";
-import type { KernelSet, KvCache, RankList } from "../kernels/mod.ts";
+import type { KernelSet, KvCache, ProductChoices, RankList } from "../kernels/mod.ts";
 import type { ProjectionGroup } from "../lora/mod.ts";
 import type { StepBuffers, StepShape } from "./step_buffers.ts";
 import type { ModelWeights } from "./weights.ts";
@@ -27,6 +27,7 @@ export interface AdapterFactory {
 /** What all layers share. */
 export interface StackParts {
   kernels: KernelSet;
+  products: ProductChoices;
   config: ModelConfig;
   shape: StepShape;
   weights: ModelWeights;

@@ -1,12 +1,14 @@
 import type { DeviceInfo, Quantize } from "../core/engine.ts";
 import { WeftError } from "../core/errors.ts";
 import type { ModelConfig } from "../core/model_config.ts";
+import type { DeviceTuning } from "../core/tuning.ts";
 import { type Gpu, openGpu, Recorder } from "../gpu/mod.ts";
 import { type Dtype, KernelSet, RECORD_BYTES } from "../kernels/mod.ts";
 import { type ModelDirectory, openModelDirectory, planWeights } from "../loader/mod.ts";
 import { LoraPool } from "../lora/mod.ts";
 import { Decoder, matrixFormats, uploadWeights, weightBytesOf } from "../model/mod.ts";
 import { BLOCK_SIZE, Scheduler } from "../scheduler/mod.ts";
+import { chooseTuning, type Tuned } from "../tuning/mod.ts";
 import { defaultKvBytes, defaultPrefillTokens, usableMemory } from "./memory.ts";
 import type { AdapterPool, RunnerPorts } from "./ports.ts";
 import { RouteDesk } from "./routing/mod.ts";
@@ -20,6 +22,10 @@ export interface OpenRunnerOptions {
   /** How matrices are stored; "none", as the default, is in the dtype. */
   quantize?: Quantize;
   sizing: SizingOptions;
+  /** What was measured on devices, this one perhaps among them. */
+  tunings?: readonly DeviceTuning[];
+  /** Measure now. */
+  tune?: boolean;
   maxQueuedRequests: number;
   maxQueuedTokens: number;
   prefixCache?: boolean;
@@ -38,6 +44,7 @@ export interface OpenRunner {
   config: ModelConfig;
   dtype: Dtype;
   quantize: Quantize;
+  tuning: Tuned;
   sizing: Sizing;
   weightBytes: number;
   /** Bytes of all buffers. */
@@ -97,6 +104,7 @@ async function assemble(
   });
   const { maxBatch, maxModelLen, numBlocks, maxBurst, maxPrefillTokens } = sizing;
   const recorder = new Recorder(gpu);
+  const tuning = await chooseTuning(weights, { kernels, recorder, maxPrefillTokens }, options);
   const uniforms = recorder.uniforms.buffer;
   const pool = new LoraPool(kernels, {
     config,
@@ -109,6 +117,7 @@ async function assemble(
   });
   const decoder = await Decoder.create({
     kernels,
+    products: tuning.products,
     config,
     weights,
     shape: {
@@ -152,6 +161,7 @@ async function assemble(
     config,
     dtype,
     quantize,
+    tuning,
     sizing,
     weightBytes,
     allocatedBytes: gpu.buffers.bytes,

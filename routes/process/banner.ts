@@ -13,7 +13,7 @@ export interface BannerOptions {
 
 /** What a person sees when the server is ready: what runs, where, and a line to try. */
 export function banner({ info, modelName, adapters, router, url, locked }: BannerOptions): string {
-  const { device, dtype, quantize, maxModelLen, maxBatch } = info;
+  const { device, dtype, quantize, tuning, maxModelLen, maxBatch } = info;
   const stored = quantize === "none" ? dtype : `${quantize} weights, ${dtype} cache`;
   const gpu = device.description || [device.vendor, device.architecture].join(" ").trim() || "?";
   const names = adapters.slice(0, 3).join(", ") + (adapters.length > 3 ? ", …" : "");
@@ -23,7 +23,9 @@ export function banner({ info, modelName, adapters, router, url, locked }: Banne
     stream: true,
   });
   return [
-    `GPU       ${gpu}${device.isFallback ? " (software driver)" : ""}`,
+    `GPU       ${gpu}${device.isFallback ? " (software driver)" : ""}${
+      tuning === "default" ? "" : `, kernels as ${tuning}`
+    }`,
     `Model     ${modelName}, ${stored}, context ${maxModelLen}, batch ${maxBatch}`,
     `Adapters  ${adapters.length}${adapters.length > 0 ? `: ${names}` : ""}`,
     `Router    ${routerLine(router, adapters)}`,

@@ -226,6 +226,7 @@ function fakeInfo(maxModelLen: number): EngineInfo {
     },
     dtype: "f32",
     quantize: "none",
+    tuning: "default",
     maxModelLen,
     maxBatch: 8,
     maxAdapters: 4,

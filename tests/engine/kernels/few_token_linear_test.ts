@@ -142,7 +142,7 @@ kernelTest("adapters find their rows in a matrix of several buffers", async (ben
 });
 
 kernelTest("fused products equal the reference however many lanes share a row", async (bench) => {
-  for (const split of [2, 4]) {
+  for (const split of [2, 4] as const) {
     for (const gated of [true, false]) {
       const of = { cols: 260, outSizes: [36, 36], tokens: 6, adapted: true, gated };
       const { y, expected } = await runNormed(bench, of, { split, serial: gated });
@@ -153,7 +153,13 @@ kernelTest("fused products equal the reference however many lanes share a row", 
 
 kernelTest("a token's fused product has the same bits in any company", async (bench) => {
   for (const gated of [true, false]) {
-    for (const options of [{ serial: true }, { serial: false }, { serial: false, split: 2 }]) {
+    for (
+      const options of [
+        { serial: true },
+        { serial: false },
+        { serial: false, split: 2 as const },
+      ]
+    ) {
       const of = { cols: 72, outSizes: [16, 16], tokens: 9, adapted: true, gated };
       const width = gated ? 16 : 32;
       const together = (await runNormed(bench, of, options)).y;

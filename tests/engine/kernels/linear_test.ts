@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
+import { PRODUCT_TILE_NAMES } from "../../../engine/core/tuning.ts";
 import { linearReference } from "../../../engine/kernels/linear_reference.ts";
 import { assertClose, kernelTest, randoms } from "./harness.ts";
 import { matrixOf } from "./matrices.ts";
-import { PRODUCT_KINDS, recordProduct, tileNames } from "./products.ts";
+import { PRODUCT_KINDS, recordProduct } from "./products.ts";
 import { assertSameBitsInAnyBatch } from "./same_bits.ts";
 
 for (const [name, kind] of Object.entries(PRODUCT_KINDS)) {
@@ -47,7 +48,7 @@ kernelTest("a prompt's product has the same bits in tiles of any size", async (b
   for (const tokens of [1, 9, 33, 130]) {
     const x = bench.f32(randoms(tokens * cols, 2));
     const results = [];
-    for (const tile of tileNames()) {
+    for (const tile of PRODUCT_TILE_NAMES) {
       const y = bench.f32(tokens * rows);
       recordProduct(bench, { x, weight, y }, { kind: { tile }, tokens });
       results.push(await bench.readF32(y, tokens * rows));

@@ -1,24 +1,24 @@
+import {
+  PRODUCT_TILE_NAMES,
+  type ProductTileName,
+  type Split,
+} from "../../../engine/core/tuning.ts";
 import { FewTokenLinear } from "../../../engine/kernels/few_token_linear.ts";
 import {
   type ManyTokenBuffers,
   ManyTokenLinear,
 } from "../../../engine/kernels/many_token_linear.ts";
-import { PRODUCT_TILES, type ProductTileName } from "../../../engine/kernels/product_tiles.ts";
 import type { Bench } from "./harness.ts";
 
 /** How a product is computed: for tokens that decode, with so many lane groups a row, or for a prompt's, in tiles. */
-export type ProductKind = { split?: number } | { tile: ProductTileName };
+export type ProductKind = { split?: Split } | { tile: ProductTileName };
 
 export const PRODUCT_KINDS: Record<string, ProductKind> = {
   decode: {},
   "decode, 2 lane groups": { split: 2 },
   "decode, 4 lane groups": { split: 4 },
-  ...Object.fromEntries(tileNames().map((tile) => [`prompt, ${tile}`, { tile }])),
+  ...Object.fromEntries(PRODUCT_TILE_NAMES.map((tile) => [`prompt, ${tile}`, { tile }])),
 };
-
-export function tileNames(): ProductTileName[] {
-  return Object.keys(PRODUCT_TILES) as ProductTileName[];
-}
 
 /** Records a product of so many tokens. */
 export function recordProduct(

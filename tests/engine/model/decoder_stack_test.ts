@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type Gpu, openGpu, Readback, Recorder } from "../../../engine/gpu/mod.ts";
-import { KernelSet, rotationTable } from "../../../engine/kernels/mod.ts";
+import { KernelSet, ProductChoices, rotationTable } from "../../../engine/kernels/mod.ts";
 import { type ModelDirectory, openModelDirectory } from "../../../engine/loader/mod.ts";
 import { LoraPool } from "../../../engine/lora/mod.ts";
 import { DecoderStack } from "../../../engine/model/decoder_stack.ts";
@@ -50,6 +50,7 @@ function decodeStack(
   const cacheBytes = SHAPE.maxBatch * config.numKvHeads * 16 * config.headDim * 4;
   const stack = new DecoderStack("decode", {
     kernels,
+    products: new ProductChoices(gpu.info),
     config,
     shape: SHAPE,
     weights,

@@ -8,6 +8,7 @@ import {
   GREEDY,
   type TokenEvent,
 } from "../../../engine/core/generation.ts";
+import type { DeviceTuning } from "../../../engine/core/tuning.ts";
 import { type OpenRunner, openRunner } from "../../../engine/runner/open_runner.ts";
 import type { SizingOptions } from "../../../engine/runner/sizing.ts";
 
@@ -46,6 +47,8 @@ export async function withRunner(
     sizing?: SizingOptions;
     prefillTokens?: number;
     prefixCache?: boolean;
+    tunings?: readonly DeviceTuning[];
+    tune?: boolean;
     maxQueuedRequests?: number;
     maxQueuedTokens?: number;
     /** Generations whose request goes unanswered: the test answers it itself, or never. */
@@ -90,6 +93,8 @@ export async function withRunner(
     maxQueuedRequests: options.maxQueuedRequests ?? 1000,
     maxQueuedTokens: options.maxQueuedTokens ?? 1e6,
     prefixCache: options.prefixCache,
+    tunings: options.tunings,
+    tune: options.tune,
     warmUp: false,
   }, {
     now: options.now ?? (() => performance.now()),
