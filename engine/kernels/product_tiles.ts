@@ -49,10 +49,13 @@ export const PRODUCT_TILES: Readonly<Record<ProductTileName, ProductTile>> = {
   "128x128": shared(128, 128),
 };
 
-/** A CPU waits for loads, of which a larger tile has fewer; a GPU for more tiles to work on. */
+/** Where nothing was measured: small tiles for few tokens, of which large ones would be partly empty. */
 export function defaultTilePlan({ isFallback }: { isFallback: boolean }): TilePlan {
-  if (isFallback) return [{ tokens: 1, tile: "4x8" }];
-  return [{ tokens: 1, tile: "4x4" }, { tokens: 64, tile: "64x64" }];
+  return [
+    { tokens: 1, tile: "4x4" },
+    // A CPU has nothing to gain from workgroup memory.
+    isFallback ? { tokens: 32, tile: "4x8" } : { tokens: 64, tile: "64x64" },
+  ];
 }
 
 export function tileOf(plan: TilePlan, tokens: number): ProductTileName {

@@ -1,4 +1,4 @@
-import { Readback, type Recorder } from "../gpu/mod.ts";
+import type { Readback, Recorder } from "../gpu/mod.ts";
 
 const ROUNDS = 3;
 /** A measurement repeats its work until it takes so long, so that waiting for it matters little. */
