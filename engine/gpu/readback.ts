@@ -3,6 +3,21 @@ import type { Recorder } from "./recorder.ts";
 
 const RING = 8;
 
+/** A buffer's first bytes. */
+export interface ReadPart {
+  buffer: GPUBuffer;
+  bytes: number;
+}
+
+/** Copies that were recorded. */
+export interface Staged {
+  /**
+   * The bytes of each part, in order; call once, after the recording was submitted. Errors of the device
+   * surface later (`Gpu.fault`): check before believing the result.
+   */
+  read(): Promise<ArrayBuffer[]>;
+}
+
 interface Staging {
   buffer: GPUBuffer;
   /** Resolves when the buffer is unmapped and may be copied into again. */
@@ -51,14 +66,18 @@ export class Readback {
     return this.#quick;
   }
 
+  /** Submits what `recorder` holds and returns the first bytes of each buffer after it ran. */
+  async read(recorder: Recorder, parts: readonly ReadPart[]): Promise<ArrayBuffer[]> {
+    const staged = await this.stage(recorder, parts);
+    recorder.submit();
+    return await staged.read();
+  }
+
   /**
-   * Submits what `recorder` holds and returns the first bytes of each buffer after it ran. Errors
-   * of the device surface later (`Gpu.fault`): check before believing the result.
+   * Records copies of the first bytes of each buffer. At most half the ring may be staged and not read
+   * yet; what is never submitted needs no reading.
    */
-  async read(
-    recorder: Recorder,
-    parts: readonly { buffer: GPUBuffer; bytes: number }[],
-  ): Promise<ArrayBuffer[]> {
+  async stage(recorder: Recorder, parts: readonly ReadPart[]): Promise<Staged> {
     const total = parts.reduce((sum, { bytes }) => sum + bytes, 0);
     if (total > this.#capacity) {
       throw new Error(`cannot read back ${total} bytes: the ring holds ${this.#capacity}`);
@@ -71,7 +90,10 @@ export class Readback {
       recorder.copy(buffer, slot.buffer, { offset, bytes });
       offset += bytes;
     }
-    recorder.submit();
+    return { read: () => this.#read(slot, parts, total) };
+  }
+
+  async #read(slot: Staging, parts: readonly ReadPart[], total: number): Promise<ArrayBuffer[]> {
     const mapped = slot.buffer.mapAsync(GPUMapMode.READ, 0, total);
     // On a lost device the calls below throw, too: one rejection nobody awaits would end the process.
     mapped.catch(() => {});
@@ -79,7 +101,7 @@ export class Readback {
     const data = slot.buffer.getMappedRange(0, total).slice(0);
     slot.free = mapped.then(() => slot.buffer.unmap());
     slot.free.catch(() => {});
-    offset = 0;
+    let offset = 0;
     return parts.map(({ bytes }) => data.slice(offset, offset += bytes));
   }
 

@@ -1,6 +1,12 @@
 import type { Gpu } from "./device.ts";
 import { UniformArena } from "./uniform_arena.ts";
 
+/** What was recorded, ready to run once. */
+export interface Submission {
+  /** Runs it after everything that was submitted before. */
+  submit(): void;
+}
+
 /** Records the dispatches of one submission into one encoder and one compute pass. */
 export class Recorder {
   readonly uniforms: UniformArena;
@@ -46,11 +52,27 @@ export class Recorder {
     this.#encoder.copyBufferToBuffer(source, 0, target, offset, bytes);
   }
 
-  submit(): void {
+  /** Whether there is nothing to finish. */
+  get isEmpty(): boolean {
+    return this.#encoder === null;
+  }
+
+  /** Takes what was recorded, for now or later; what is recorded next belongs to another submission. */
+  finish(): Submission {
     this.#endPass();
-    this.uniforms.flush();
-    if (this.#encoder) this.#device.queue.submit([this.#encoder.finish()]);
+    const parameters = this.uniforms.take();
+    const commands = this.#encoder ? [this.#encoder.finish()] : [];
     this.#encoder = null;
+    return {
+      submit: () => {
+        this.uniforms.write(parameters);
+        if (commands.length > 0) this.#device.queue.submit(commands);
+      },
+    };
+  }
+
+  submit(): void {
+    this.finish().submit();
   }
 
   #endPass(): void {

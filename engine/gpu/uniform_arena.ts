@@ -40,9 +40,15 @@ export class UniformArena {
     return start;
   }
 
-  /** Sends what was pushed; call before submitting the dispatches that use it. */
-  flush(): void {
-    if (this.#used > 0) this.#queue.writeBuffer(this.buffer, 0, this.#bytes, 0, this.#used);
+  /** What was pushed; the next values belong to another submission. */
+  take(): ArrayBuffer {
+    const taken = this.#bytes.slice(0, this.#used);
     this.#used = 0;
+    return taken;
+  }
+
+  /** Sends what was taken; call right before submitting the dispatches that use it. */
+  write(taken: ArrayBuffer): void {
+    if (taken.byteLength > 0) this.#queue.writeBuffer(this.buffer, 0, taken);
   }
 }

@@ -1,4 +1,4 @@
-import { type Gpu, Readback, type Recorder } from "../gpu/mod.ts";
+import { type Gpu, Readback, type ReadPart, type Recorder } from "../gpu/mod.ts";
 import {
   Feed,
   FewTokenLinear,
@@ -11,28 +11,10 @@ import {
   SamplingBuffers,
 } from "../kernels/mod.ts";
 import { DecoderStack } from "./decoder_stack.ts";
-import type { Segment, StackParts } from "./stack_parts.ts";
+import type { StackParts } from "./stack_parts.ts";
+import { type RecordedStep, StepAhead } from "./step_ahead.ts";
 import { createStepBuffers, type StepBuffers, type StepShape } from "./step_buffers.ts";
-
-/** What one submission computes. Rows decode first in every list, then prefills that end. */
-export interface StepInput {
-  /** Tokens of prompts. */
-  prefill: Segment & {
-    ids: Uint32Array<ArrayBuffer>;
-    positions: Uint32Array<ArrayBuffer>;
-    rows: Uint32Array<ArrayBuffer>;
-  };
-  /** Rows that each feed the token they drew last. */
-  decode: Segment;
-  /** Batch rows that draw a token: the decoding ones, then those whose prompt ends here. */
-  sampled: Uint32Array<ArrayBuffer>;
-  /** For each entry of `sampled` beyond the decoding ones, its last token's place among `ids`. */
-  picks: Uint32Array<ArrayBuffer>;
-  /** Tokens to draw per row; 1 when there are prefills. */
-  burst: number;
-  /** Whether any row wants log-probabilities. */
-  logprobs: boolean;
-}
+import type { StepInput } from "./step_input.ts";
 
 /** Something on the GPU that is to be read with a step's results. */
 export interface StepExtra {
@@ -76,6 +58,7 @@ export class Decoder {
   readonly #sample: Sample;
   readonly #logprobs: Logprobs;
   readonly #promptSizes: readonly number[];
+  readonly #ahead: StepAhead;
 
   private constructor(options: DecoderOptions, parts: StackParts, readback: Readback) {
     const { kernels, config, weights, uniforms, shape, maxBurst } = options;
@@ -86,6 +69,7 @@ export class Decoder {
     this.#buffers = buffers;
     this.#shape = shape;
     this.#promptSizes = options.products.promptSizes;
+    this.#ahead = new StepAhead({ burst: maxBurst, maxModelLen: shape.maxModelLen });
     this.sampling = new SamplingBuffers(kernels.gpu, {
       maxBatch: shape.maxBatch,
       vocab: config.vocabSize,
@@ -145,11 +129,30 @@ export class Decoder {
     this.#gpu.device.queue.writeBuffer(this.#buffers.decode.blockTables, offset, blocks);
   }
 
-  /** Runs one submission. Row states, tables and mixtures must have been written, or recorded, before. */
+  /**
+   * Runs one submission, behind what the recorder already holds. Row states, tables and mixtures must have
+   * been written, or recorded, before.
+   */
   async run(input: StepInput, extra: StepExtra | null = null): Promise<StepOutput> {
+    const ahead = this.#ahead.take(input);
+    const usable = this.#recorder.isEmpty && !extra ? ahead : null;
+    const step = usable ?? await this.#record(input, extra);
+    this.#upload(input);
+    step.submission.submit();
+    const next = this.#ahead.after(input);
+    if (next) this.#ahead.keep(next, await this.#record(next, null));
+    if (!step.staged) return { drawn: new Uint32Array(0), logprobs: null, extra: null };
+    const read = await step.staged.read();
+    return {
+      drawn: new Uint32Array(read[0]),
+      logprobs: input.logprobs ? read[1] : null,
+      extra: extra ? read.at(-1)! : null,
+    };
+  }
+
+  async #record(input: StepInput, extra: StepExtra | null): Promise<RecordedStep> {
     const { prefill, decode, sampled, picks, burst } = input;
     const recorder = this.#recorder;
-    this.#upload(input);
     if (prefill.tokens > 0) {
       this.#stacks.prefill.record(recorder, prefill);
       this.#finalNorm.prefill.record(recorder, picks.length, decode.tokens);
@@ -166,20 +169,13 @@ export class Decoder {
       if (input.logprobs) this.#logprobs.record(recorder, place);
     }
     const count = burst * sampled.length;
-    if (count === 0) {
-      recorder.submit();
-      return { drawn: new Uint32Array(0), logprobs: null, extra: null };
-    }
-    const parts = [{ buffer: this.sampling.drawn, bytes: 4 * count }];
+    const parts: ReadPart[] = [{ buffer: this.sampling.drawn, bytes: 4 * count }];
     if (input.logprobs) {
       parts.push({ buffer: this.sampling.logprobs, bytes: count * (1 + MAX_LOGPROBS) * 8 });
     }
-    const read = await this.#readback.read(recorder, extra ? [...parts, extra] : parts);
-    return {
-      drawn: new Uint32Array(read[0]),
-      logprobs: input.logprobs ? read[1] : null,
-      extra: extra ? read.at(-1)! : null,
-    };
+    if (extra) parts.push(extra);
+    const staged = count > 0 ? await this.#readback.stage(recorder, parts) : null;
+    return { submission: recorder.finish(), staged };
   }
 
   /**
