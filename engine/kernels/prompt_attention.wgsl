@@ -19,7 +19,7 @@ struct Params {
 
 override GROUP: u32 = 8u;
 override TILE: u32 = 2u;
-// GROUP · TILE, a multiple of 8: query q is head q % GROUP of the tile's token q / GROUP.
+// GROUP · TILE, a multiple of 4: query q is head q % GROUP of the tile's token q / GROUP.
 override QUERIES: u32 = 16u;
 override DIM4: u32 = 32u;
 const KEYS = 64u;
@@ -28,7 +28,8 @@ const INACTIVE = 0xffffffffu;
 const LOWEST = -1e30;
 
 var<workgroup> queries: array<vec4<f32>, QUERIES * DIM4>;
-var<workgroup> scores: array<f32, QUERIES * 64u>;
+// [query][key / 4]
+var<workgroup> scores: array<vec4<f32>, QUERIES * 16u>;
 var<workgroup> values: array<vec4<f32>, QUERIES * DIM4>;
 var<workgroup> highest: array<f32, QUERIES>;
 var<workgroup> sums: array<f32, QUERIES>;
@@ -45,41 +46,52 @@ fn first_key_of(position: u32) -> u32 {
   return select(0u, position + 1u - params.window, params.window > 0u && position >= params.window);
 }
 
-fn dots(k: vec4<f32>, query: u32, d: u32) -> vec4<f32> {
-  let at = query * DIM4 + d;
-  return vec4(
-    dot(queries[at], k),
-    dot(queries[at + DIM4], k),
-    dot(queries[at + 2u * DIM4], k),
-    dot(queries[at + 3u * DIM4], k),
-  );
+// The first quarter-vector of what the cache has of a key, or of its value.
+fn place_of(table: u32, kv_head: u32, key: u32) -> u32 {
+  return ((block_tables[table + key / BLOCK] * params.kv_heads + kv_head) * BLOCK + key % BLOCK) * DIM4;
 }
 
-fn put(place: Place, query: u32, key: u32, score: f32, chunk: u32) {
+struct Keys { k0: vec4<f32>, k1: vec4<f32>, k2: vec4<f32>, k3: vec4<f32> }
+
+fn dots(query: u32, d: u32, k: Keys) -> vec4<f32> {
+  let q = queries[query * DIM4 + d];
+  return vec4(dot(q, k.k0), dot(q, k.k1), dot(q, k.k2), dot(q, k.k3));
+}
+
+fn put(place: Place, query: u32, chunk: u32, key4: u32, score: vec4<f32>) {
   let position = positions[token_of(place, query)];
-  let at = chunk * KEYS + key;
-  let visible = at <= position && at >= first_key_of(position);
-  scores[query * KEYS + key] = select(LOWEST, score * params.scale, visible);
+  let keys = chunk * KEYS + 4u * key4 + vec4(0u, 1u, 2u, 3u);
+  let visible = (keys <= vec4(position)) & (keys >= vec4(first_key_of(position)));
+  scores[query * 16u + key4] = select(vec4(LOWEST), score * params.scale, visible);
 }
 
-// Scores of a chunk: one key an invocation.
-fn score(place: Place, chunk: u32, k0: u32, key: u32) {
-  for (var query = 0u; query < QUERIES; query += 8u) {
-    var low = vec4<f32>();
-    var high = vec4<f32>();
-    for (var d = 0u; d < DIM4; d++) {
-      let k = vec4<f32>(k_cache[k0 + d]);
-      low += dots(k, query, d);
-      high += dots(k, query + 4u, d);
+// Scores of a chunk: 4 keys by 4 queries an invocation.
+fn score(place: Place, table: u32, chunk: u32, last: u32, local: u32) {
+  for (var i = local; i < QUERIES / 4u * 16u; i += KEYS) {
+    let key4 = i % 16u;
+    let query = i / 16u * 4u;
+    let key = chunk * KEYS + 4u * key4;
+    var s0 = vec4<f32>(); var s1 = vec4<f32>(); var s2 = vec4<f32>(); var s3 = vec4<f32>();
+    if (key <= last) {
+      // Of these four, what lies beyond the last key is of the same block, and never seen.
+      let at = place_of(table, place.kv_head, key);
+      for (var d = 0u; d < DIM4; d++) {
+        let k = Keys(
+          vec4<f32>(k_cache[at + d]),
+          vec4<f32>(k_cache[at + DIM4 + d]),
+          vec4<f32>(k_cache[at + 2u * DIM4 + d]),
+          vec4<f32>(k_cache[at + 3u * DIM4 + d]),
+        );
+        s0 += dots(query, d, k);
+        s1 += dots(query + 1u, d, k);
+        s2 += dots(query + 2u, d, k);
+        s3 += dots(query + 3u, d, k);
+      }
     }
-    put(place, query, key, low.x, chunk);
-    put(place, query + 1u, key, low.y, chunk);
-    put(place, query + 2u, key, low.z, chunk);
-    put(place, query + 3u, key, low.w, chunk);
-    put(place, query + 4u, key, high.x, chunk);
-    put(place, query + 5u, key, high.y, chunk);
-    put(place, query + 6u, key, high.z, chunk);
-    put(place, query + 7u, key, high.w, chunk);
+    put(place, query, chunk, key4, s0);
+    put(place, query + 1u, chunk, key4, s1);
+    put(place, query + 2u, chunk, key4, s2);
+    put(place, query + 3u, chunk, key4, s3);
   }
 }
 
@@ -89,19 +101,19 @@ fn soften(local: u32) {
   for (var q0 = 0u; q0 < QUERIES; q0 += KEYS / LANES) {
     let q = q0 + local / LANES;
     let mine = q < QUERIES;
-    let at = min(q, QUERIES - 1u) * KEYS;
-    var top = LOWEST;
-    for (var i = lane; i < KEYS; i += LANES) { top = max(top, scores[at + i]); }
-    let old = highest[at / KEYS];
-    let high = max(old, max_lanes(top, local));
-    var sum = 0.0;
-    for (var i = lane; i < KEYS; i += LANES) {
-      let score = scores[at + i];
-      let weight = select(exp(score - high), 0.0, score == LOWEST);
-      if (mine) { scores[at + i] = weight; }
+    let at = min(q, QUERIES - 1u);
+    var tops = vec4(LOWEST);
+    for (var i = lane; i < 16u; i += LANES) { tops = max(tops, scores[at * 16u + i]); }
+    let old = highest[at];
+    let high = max(old, max_lanes(max(max(tops.x, tops.y), max(tops.z, tops.w)), local));
+    var sum = vec4<f32>();
+    for (var i = lane; i < 16u; i += LANES) {
+      let score = scores[at * 16u + i];
+      let weight = select(exp(score - high), vec4(0.0), score == vec4(LOWEST));
+      if (mine) { scores[at * 16u + i] = weight; }
       sum += weight;
     }
-    let total = sum_lanes(sum, local);
+    let total = sum_lanes(sum.x + sum.y + sum.z + sum.w, local);
     if (mine && lane == 0u) {
       let factor = exp(old - high);
       shrink[q] = factor;
@@ -111,32 +123,50 @@ fn soften(local: u32) {
   }
 }
 
+fn add_four(sum: vec4<f32>, query: u32, key4: u32, v: Keys) -> vec4<f32> {
+  let w = scores[query * 16u + key4];
+  return sum + w.x * v.k0 + w.y * v.k1 + w.z * v.k2 + w.w * v.k3;
+}
+
+fn add_one(sum: vec4<f32>, query: u32, key: u32, v: vec4<f32>) -> vec4<f32> {
+  return sum + scores[query * 16u + key / 4u][key % 4u] * v;
+}
+
 // Values of a chunk's `count` keys: a quarter-vector of 4 queries an invocation.
 fn gather(table: u32, kv_head: u32, chunk: u32, count: u32, local: u32) {
   for (var i = local; i < QUERIES / 4u * DIM4; i += KEYS) {
     let d = i % DIM4;
     let query = i / DIM4 * 4u;
-    let at = query * DIM4 + d;
-    var a = values[at] * shrink[query];
-    var b = values[at + DIM4] * shrink[query + 1u];
-    var c = values[at + 2u * DIM4] * shrink[query + 2u];
-    var e = values[at + 3u * DIM4] * shrink[query + 3u];
-    for (var block = 0u; block * BLOCK < count; block++) {
-      let start = chunk * KEYS + block * BLOCK;
-      let v0 = (block_tables[table + start / BLOCK] * params.kv_heads + kv_head) * BLOCK * DIM4 + d;
-      let weights = query * KEYS + block * BLOCK;
-      for (var j = 0u; j < min(BLOCK, count - block * BLOCK); j++) {
-        let v = vec4<f32>(v_cache[v0 + j * DIM4]);
-        a += scores[weights + j] * v;
-        b += scores[weights + KEYS + j] * v;
-        c += scores[weights + 2u * KEYS + j] * v;
-        e += scores[weights + 3u * KEYS + j] * v;
-      }
+    let to = query * DIM4 + d;
+    var s0 = values[to] * shrink[query];
+    var s1 = values[to + DIM4] * shrink[query + 1u];
+    var s2 = values[to + 2u * DIM4] * shrink[query + 2u];
+    var s3 = values[to + 3u * DIM4] * shrink[query + 3u];
+    for (var key4 = 0u; key4 < count / 4u; key4++) {
+      let at = place_of(table, kv_head, chunk * KEYS + 4u * key4) + d;
+      let v = Keys(
+        vec4<f32>(v_cache[at]),
+        vec4<f32>(v_cache[at + DIM4]),
+        vec4<f32>(v_cache[at + 2u * DIM4]),
+        vec4<f32>(v_cache[at + 3u * DIM4]),
+      );
+      s0 = add_four(s0, query, key4, v);
+      s1 = add_four(s1, query + 1u, key4, v);
+      s2 = add_four(s2, query + 2u, key4, v);
+      s3 = add_four(s3, query + 3u, key4, v);
     }
-    values[at] = a;
-    values[at + DIM4] = b;
-    values[at + 2u * DIM4] = c;
-    values[at + 3u * DIM4] = e;
+    // What the cache holds beyond the last key may be anything, even times a weight of 0.
+    for (var key = count / 4u * 4u; key < count; key++) {
+      let v = vec4<f32>(v_cache[place_of(table, kv_head, chunk * KEYS + key) + d]);
+      s0 = add_one(s0, query, key, v);
+      s1 = add_one(s1, query + 1u, key, v);
+      s2 = add_one(s2, query + 2u, key, v);
+      s3 = add_one(s3, query + 3u, key, v);
+    }
+    values[to] = s0;
+    values[to + DIM4] = s1;
+    values[to + 2u * DIM4] = s2;
+    values[to + 3u * DIM4] = s3;
   }
 }
 
@@ -157,10 +187,7 @@ fn attend(place: Place, row: u32, local: u32) {
   let table = row * params.max_blocks;
   let last = positions[place.first + place.count - 1u];
   for (var chunk = first_key_of(positions[place.first]) / KEYS; chunk <= last / KEYS; chunk++) {
-    let key = min(chunk * KEYS + local, last);
-    let block = block_tables[table + key / BLOCK];
-    let k0 = ((block * params.kv_heads + place.kv_head) * BLOCK + key % BLOCK) * DIM4;
-    score(place, chunk, k0, local);
+    score(place, table, chunk, last, local);
     workgroupBarrier();
     soften(local);
     workgroupBarrier();

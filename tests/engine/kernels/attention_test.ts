@@ -85,9 +85,10 @@ async function run(bench: Bench, config: ModelConfig, options: {
     for (let b = 0; b < Math.ceil(length / 16); b++) tables[row * maxBlocks + b] = free.pop()!;
   });
   const cacheSize = numBlocks * numKvHeads * 16 * headDim;
+  // What no token wrote must not be seen, not even times a weight of 0.
   const cache = {
-    k: bench.weights(new Float32Array(cacheSize)),
-    v: bench.weights(new Float32Array(cacheSize)),
+    k: bench.weights(new Float32Array(cacheSize).fill(NaN)),
+    v: bench.weights(new Float32Array(cacheSize).fill(NaN)),
   };
   const buffers = { x: bench.f32(x), cache };
   const { uniforms, recorder, kernels } = bench;
