@@ -61,6 +61,9 @@ export interface DecoderOptions extends Omit<StackParts, "buffers" | "caches" | 
 /** The batch row of tokens that kernels pass over. */
 const NOBODY = 0xffffffff;
 
+/** Rows that decode have kernels by their number, and others where adapters are mixed in. */
+const WARM_UPS = [1, 2, 4, 8].flatMap((rows) => [1, 0].map((rankTotal) => ({ rows, rankTotal })));
+
 /** The whole model on the GPU: runs steps, from token ids to drawn tokens. */
 export class Decoder {
   readonly sampling: SamplingBuffers;
@@ -75,6 +78,7 @@ export class Decoder {
   readonly #head: Linear;
   readonly #sample: Sample;
   readonly #logprobs: Logprobs;
+  readonly #coldPasses: { rows: number; rankTotal: number }[];
 
   private constructor(options: DecoderOptions, parts: StackParts, readback: Readback) {
     const { kernels, config, weights, uniforms, shape, maxBurst } = options;
@@ -84,6 +88,7 @@ export class Decoder {
     this.#readback = readback;
     this.#buffers = buffers;
     this.#shape = shape;
+    this.#coldPasses = WARM_UPS.filter(({ rows }) => rows <= shape.maxBatch);
     this.sampling = new SamplingBuffers(kernels.gpu, {
       maxBatch: shape.maxBatch,
       vocab: config.vocabSize,
@@ -180,31 +185,34 @@ export class Decoder {
     };
   }
 
+  /** For how many rows `warmUp` compiles next; null once there is nothing left. */
+  get nextWarmUp(): number | null {
+    return this.#coldPasses[0]?.rows ?? null;
+  }
+
   /**
-   * Runs every kernel variant once, over tokens that are no one's, so that drivers compile now and
-   * not during the first requests.
+   * Runs the next kernel variants once, over tokens that are no one's, so that drivers compile them
+   * now and not during a request.
    */
   async warmUp(): Promise<void> {
+    const { rows, rankTotal } = this.#coldPasses.shift()!;
     const idle = (tokens: number, rankTotal = 1) => ({ tokens, contextLength: 1, rankTotal });
     const none = new Uint32Array(0);
     const nobody = { ids: none, positions: none, rows: none };
-    for (const [rows, rankTotal] of [1, 2, 4, 8].flatMap((rows) => [[rows, 1], [rows, 0]])) {
-      if (rows > this.#shape.maxBatch) break;
-      await this.run({
-        prefill: rows > 1 ? { ...idle(0), ...nobody } : {
-          ...idle(1),
-          ids: Uint32Array.of(0),
-          positions: Uint32Array.of(0),
-          rows: Uint32Array.of(NOBODY),
-        },
-        decode: idle(rows, rankTotal),
-        // Rows whose state was never written do not run.
-        sampled: Uint32Array.from({ length: rows }, (_, row) => row),
-        picks: none,
-        burst: 1,
-        logprobs: rows === 1,
-      });
-    }
+    await this.run({
+      prefill: rows > 1 ? { ...idle(0), ...nobody } : {
+        ...idle(1),
+        ids: Uint32Array.of(0),
+        positions: Uint32Array.of(0),
+        rows: Uint32Array.of(NOBODY),
+      },
+      decode: idle(rows, rankTotal),
+      // Rows whose state was never written do not run.
+      sampled: Uint32Array.from({ length: rows }, (_, row) => row),
+      picks: none,
+      burst: 1,
+      logprobs: rows === 1,
+    });
   }
 
   /** The raw logits f32 `[rows, vocab]` of the latest step's first rows; slow, for tests. */

@@ -23,8 +23,8 @@ export interface OpenRunnerOptions {
   maxQueuedRequests: number;
   maxQueuedTokens: number;
   prefixCache?: boolean;
-  /** Compile every kernel variant before the first request; on unless tests are in a hurry. */
-  warmUp?: boolean;
+  /** Kernels for so many rows are compiled at once, the others by `Runner.warmUp`; all if not given. */
+  warmRows?: number;
   onProgress?: (progress: { loadedBytes: number; totalBytes: number }) => void;
 }
 
@@ -124,7 +124,8 @@ async function assemble(
     maxBurst,
     maxExtraBytes: maxBatch * RECORD_BYTES,
   });
-  if (options.warmUp ?? true) await decoder.warmUp();
+  const { warmRows = maxBatch } = options;
+  while (decoder.nextWarmUp !== null && decoder.nextWarmUp <= warmRows) await decoder.warmUp();
   const scheduler = new Scheduler({
     maxBatch,
     maxModelLen,

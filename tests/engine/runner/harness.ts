@@ -90,7 +90,7 @@ export async function withRunner(
     maxQueuedRequests: options.maxQueuedRequests ?? 1000,
     maxQueuedTokens: options.maxQueuedTokens ?? 1e6,
     prefixCache: options.prefixCache,
-    warmUp: false,
+    warmRows: 0,
   }, {
     now: options.now ?? (() => performance.now()),
     emit: (id, event) => {
