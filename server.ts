@@ -119,6 +119,7 @@ async function run(config: Config, thread: Worker): Promise<number> {
       stats: () => engine.stats(),
       adapters,
       maxAdapters: engine.info.maxAdapters,
+      deviceBytes: engine.info.deviceBytes,
       lifecycle,
       clock,
       version: VERSION,

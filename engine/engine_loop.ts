@@ -95,6 +95,7 @@ export class EngineLoop {
       numBlocks: sizing.numBlocks,
       weightBytes: opened.weightBytes,
       kvBytes: sizing.kvBytes,
+      deviceBytes: opened.allocatedBytes,
       maxQueuedRequests,
       maxQueuedTokens,
     };
