@@ -14,9 +14,12 @@ import {
   toErrorMessage,
   type ToWorker,
 } from "./protocol.ts";
+import { openThread } from "./thread.ts";
 import { readTunings, withTuning, writeTunings } from "./tuning_file.ts";
 
 export interface StartOptions extends EngineOptions {
+  /** From `openThread`; one is opened where none is given. */
+  thread?: Worker;
   /**
    * Brings a generation's weights when they are needed and the GPU lacks them. Called once for every
    * few megabytes of an adapter, so the weights should be at hand until a request or hold ends.
@@ -70,9 +73,8 @@ const NO_STATS: EngineStats = {
  * @throws {WeftError} `unavailable`, `bad_model` or `unsupported`, from opening device and model.
  */
 export async function startEngine(options: StartOptions): Promise<Engine> {
-  const { loadAdapter, acquireClass, onProgress, endsWithProcess, tuning, ...engineOptions } =
-    options;
-  const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
+  const { loadAdapter, acquireClass, onProgress, endsWithProcess, tuning, ...others } = options;
+  const { thread: worker = openThread(), ...engineOptions } = others;
   const client = new EngineClient(worker, {
     loadAdapter,
     acquireClass,

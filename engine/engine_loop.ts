@@ -15,6 +15,8 @@ import { type OpenRunner, openRunner } from "./runner/mod.ts";
 
 const DEFAULT_QUEUED_REQUESTS = 1024;
 const DEFAULT_QUEUED_TOKENS = 1_000_000;
+/** So long without anything to do, the engine compiles kernels that are not needed yet. */
+const QUIET_MS = 250;
 
 /** Runs steps while there is work, sleeps while there is none, and reports after each. */
 export class EngineLoop {
@@ -26,6 +28,8 @@ export class EngineLoop {
   readonly #held: FromWorker[];
   #wake: (() => void) | null = null;
   #messages = 0;
+  /** Orders of the router that are being carried out. */
+  #routerOrders = 0;
   #closing = false;
   #lost: WeftError | null = null;
 
@@ -66,6 +70,8 @@ export class EngineLoop {
       sizing: options,
       tunings: options.tunings,
       tune: options.tune,
+      // A GPU's drivers compile fast, and its first users are many.
+      warmRows: ({ isFallback }) => isFallback ? 1 : Infinity,
       maxQueuedRequests,
       maxQueuedTokens,
       onProgress: (progress) => send({ kind: "progress", ...progress }),
@@ -94,6 +100,7 @@ export class EngineLoop {
       numBlocks: sizing.numBlocks,
       weightBytes: opened.weightBytes,
       kvBytes: sizing.kvBytes,
+      deviceBytes: opened.allocatedBytes,
       maxQueuedRequests,
       maxQueuedTokens,
     };
@@ -162,13 +169,25 @@ export class EngineLoop {
   }
 
   async #stepUntilClosed(): Promise<void> {
+    const { runner } = this.#opened;
+    let quietSince = performance.now();
     while (!this.#closing) {
       if (this.#lost) throw this.#lost;
       const seen = this.#messages;
-      const busy = await this.#opened.runner.step();
+      const busy = await runner.step();
       this.#report();
-      if (!busy && seen === this.#messages) await this.#nextMessage();
-      else await hearMessages();
+      if (busy || seen !== this.#messages) {
+        await hearMessages();
+        quietSince = performance.now();
+        continue;
+      }
+      const warmUpAt = runner.isCold && this.#routerOrders === 0 ? quietSince + QUIET_MS : null;
+      await this.#nextMessage(warmUpAt);
+      if (seen !== this.#messages) quietSince = performance.now();
+      else if (warmUpAt !== null && performance.now() >= warmUpAt) {
+        await runner.warmUp();
+        await hearMessages();
+      }
     }
   }
 
@@ -177,10 +196,11 @@ export class EngineLoop {
     this.#wake?.();
   }
 
-  /** Until a message comes, or the runner has something to do by itself. */
-  #nextMessage(): Promise<void> {
+  /** Until a message comes, the runner has something to do by itself, or it is `until`. */
+  #nextMessage(until: number | null): Promise<void> {
     if (this.#closing || this.#lost) return Promise.resolve();
-    const deadline = this.#opened.runner.nextDeadline;
+    const deadlines = [this.#opened.runner.nextDeadline, until].filter((time) => time !== null);
+    const deadline = deadlines.length > 0 ? Math.min(...deadlines) : null;
     return new Promise((resolve) => {
       const timer = deadline === null
         ? undefined
@@ -194,7 +214,10 @@ export class EngineLoop {
   }
 
   async #orderRouter(id: number, order: RouterOrder): Promise<void> {
+    this.#routerOrders++;
     const answer = await this.#carryOut(order).catch((error) => ({ error: toErrorMessage(error) }));
+    this.#routerOrders--;
+    this.#somethingNew();
     this.#send({ kind: "router_answer", id, info: this.#opened.runner.desk.info, answer });
   }
 

@@ -2,5 +2,4 @@
 export { startEngine, type StartOptions } from "./client.ts";
 export type { ClassLease } from "./router_client.ts";
 export { readModelConfig, resolveModel } from "./loader/mod.ts";
-export { DEFAULT_MAX_LORA_RANK } from "./runner/mod.ts";
 export * from "./tokenizer/mod.ts";

@@ -29,6 +29,8 @@ export interface ServerMetrics extends RoutingMetrics {
 
 export interface MetricsSources extends Omit<AdapterMetricsSources, "loraRequests"> {
   lifecycle: Lifecycle;
+  /** EngineInfo.deviceBytes. */
+  deviceBytes: number;
   version: string;
 }
 
@@ -141,6 +143,11 @@ function registerEngineMetrics(registry: Registry, sources: MetricsSources): voi
       },
     });
   }
+  new Gauge({
+    name: "weft_device_memory_bytes",
+    help: "Bytes of the engine's buffers on the device, without a router's.",
+    registers: [registry],
+  }).set(sources.deviceBytes);
   new Gauge({
     name: "weft_build_info",
     help: "Always 1; the version is in the label.",

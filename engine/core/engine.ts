@@ -38,6 +38,8 @@ export interface EngineInfo {
   numBlocks: number;
   weightBytes: number;
   kvBytes: number;
+  /** All buffers on the device but a router's: weights, KV cache, adapters' places, what steps work in. */
+  deviceBytes: number;
   /** The engine's queue refuses beyond these. */
   maxQueuedRequests: number;
   maxQueuedTokens: number;

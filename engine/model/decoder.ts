@@ -43,6 +43,22 @@ export interface DecoderOptions extends Omit<StackParts, "buffers" | "caches" | 
 /** The batch row of tokens that kernels pass over. */
 const NOBODY = 0xffffffff;
 
+/** A step over tokens that are no one's, so that its kernels are compiled. */
+interface WarmUp {
+  promptTokens: number;
+  rows: number;
+  rankTotal: number;
+}
+
+/** Prompts have kernels by their length; rows that decode by their number, and others with adapters. */
+function warmUps(promptSizes: readonly number[], shape: StepShape): WarmUp[] {
+  const prompts = promptSizes.filter((tokens) => tokens <= shape.maxPrefillTokens)
+    .map((promptTokens) => ({ promptTokens, rows: 0, rankTotal: 1 }));
+  const decodes = [1, 2, 4, 8].filter((rows) => rows <= shape.maxBatch)
+    .flatMap((rows) => [1, 0].map((rankTotal) => ({ promptTokens: 0, rows, rankTotal })));
+  return [...prompts, ...decodes];
+}
+
 /** The whole model on the GPU: runs steps, from token ids to drawn tokens. */
 export class Decoder {
   readonly sampling: SamplingBuffers;
@@ -57,8 +73,8 @@ export class Decoder {
   readonly #head: FewTokenLinear;
   readonly #sample: Sample;
   readonly #logprobs: Logprobs;
-  readonly #promptSizes: readonly number[];
   readonly #ahead: StepAhead;
+  readonly #coldPasses: WarmUp[];
 
   private constructor(options: DecoderOptions, parts: StackParts, readback: Readback) {
     const { kernels, config, weights, uniforms, shape, maxBurst } = options;
@@ -68,8 +84,8 @@ export class Decoder {
     this.#readback = readback;
     this.#buffers = buffers;
     this.#shape = shape;
-    this.#promptSizes = options.products.promptSizes;
     this.#ahead = new StepAhead({ burst: maxBurst, maxModelLen: shape.maxModelLen });
+    this.#coldPasses = warmUps(options.products.promptSizes, shape);
     this.sampling = new SamplingBuffers(kernels.gpu, {
       maxBatch: shape.maxBatch,
       vocab: config.vocabSize,
@@ -178,35 +194,32 @@ export class Decoder {
     return { submission: recorder.finish(), staged };
   }
 
+  /** For how many rows `warmUp` compiles next; null once there is nothing left. */
+  get nextWarmUp(): number | null {
+    return this.#coldPasses[0]?.rows ?? null;
+  }
+
   /**
-   * Runs every kernel variant once, over tokens that are no one's, so that drivers compile now and
-   * not during the first requests.
+   * Runs the next kernel variants once, over tokens that are no one's, so that drivers compile them
+   * now and not during a request.
    */
   async warmUp(): Promise<void> {
-    const idle = (tokens: number, rankTotal = 1) => ({ tokens, contextLength: 1, rankTotal });
-    const nobody = (tokens: number) => ({
-      ...idle(tokens),
-      ids: new Uint32Array(tokens),
-      positions: new Uint32Array(tokens),
-      rows: new Uint32Array(tokens).fill(NOBODY),
+    const { rows, rankTotal, promptTokens } = this.#coldPasses.shift()!;
+    const idle = (tokens: number) => ({ tokens, contextLength: 1, rankTotal });
+    await this.run({
+      prefill: {
+        ...idle(promptTokens),
+        ids: new Uint32Array(promptTokens),
+        positions: new Uint32Array(promptTokens),
+        rows: new Uint32Array(promptTokens).fill(NOBODY),
+      },
+      decode: idle(rows),
+      // Rows whose state was never written do not run.
+      sampled: Uint32Array.from({ length: rows }, (_, row) => row),
+      picks: new Uint32Array(0),
+      burst: 1,
+      logprobs: rows === 1,
     });
-    const none = new Uint32Array(0);
-    const nothing = { sampled: none, picks: none, burst: 1, logprobs: false };
-    for (const tokens of this.#promptSizes) {
-      if (tokens > this.#shape.maxPrefillTokens) break;
-      await this.run({ ...nothing, prefill: nobody(tokens), decode: idle(0) });
-    }
-    for (const [rows, rankTotal] of [1, 2, 4, 8].flatMap((rows) => [[rows, 1], [rows, 0]])) {
-      if (rows > this.#shape.maxBatch) break;
-      await this.run({
-        ...nothing,
-        prefill: nobody(0),
-        decode: idle(rows, rankTotal),
-        // Rows whose state was never written do not run.
-        sampled: Uint32Array.from({ length: rows }, (_, row) => row),
-        logprobs: rows === 1,
-      });
-    }
   }
 
   /** The raw logits f32 `[rows, vocab]` of the latest step's first rows; slow, for tests. */

@@ -43,22 +43,22 @@ export function withOrt<T>(work: (ort: typeof Ort) => Promise<T>): Promise<T> {
 }
 
 /**
- * Compiles onnxruntime's WebAssembly, which takes a third of a second, in the background while other
- * things load. What fails here fails again, and is told, when a router opens.
+ * Loads onnxruntime in the background, which takes half a second, while other things load. What fails
+ * here fails again, and is told, when a router opens.
  */
 export async function prepareOrt(): Promise<void> {
-  await withOrt((ort) =>
-    restoring("Worker", async () => {
-      // It refuses what is no model, but only once it is compiled and can read it.
-      const options = { executionProviders: ["wasm"], logSeverityLevel: 4 } as const;
-      await ort.InferenceSession.create(new Uint8Array(1), options).catch((error) => {
-        if (!isRefusal(error)) throw error;
-      });
-    })
-  );
+  await withOrt(() => Promise.resolve());
 }
 
-async function loadOrt(): Promise<typeof Ort> {
+const WASM = "onnxruntime-web/ort-wasm-simd-threaded.jspi.wasm";
+
+let loading: Promise<typeof Ort> | null = null;
+
+function loadOrt(): Promise<typeof Ort> {
+  return loading ??= importOrt();
+}
+
+async function importOrt(): Promise<typeof Ort> {
   const ort = await restoring("location", async () => {
     // The loader takes URLs against `location.origin`, which in a Worker is the string "null" and
     // fails; without a `location` it takes its package's own folder.
@@ -69,7 +69,22 @@ async function loadOrt(): Promise<typeof Ort> {
   ort.env.logLevel = "fatal";
   ort.env.wasm.numThreads = 1;
   ort.env.wasm.proxy = false;
+  // Left to itself it reads the file in small parts, and their garbage stays for long.
+  const wasm = await Deno.readFile(new URL(import.meta.resolve(WASM)));
+  ort.env.wasm.wasmBinary = wasm;
+  await restoring("Worker", () => compile(ort));
+  // It would keep what nobody reads any more.
+  wasm.buffer.transfer(0);
+  ort.env.wasm.wasmBinary = undefined;
   return ort;
+}
+
+async function compile(ort: typeof Ort): Promise<void> {
+  // It refuses what is no model, but only once it is compiled and can read it.
+  const options = { executionProviders: ["wasm"], logSeverityLevel: 4 } as const;
+  await ort.InferenceSession.create(new Uint8Array(1), options).catch((error) => {
+    if (!isRefusal(error)) throw error;
+  });
 }
 
 /** A session of onnxruntime. Use it within `withOrt` only. */

@@ -8,7 +8,8 @@ const USABLE_SHARE_OF_HOST = 0.5;
 const LARGEST_PIECE = 2 ** 30;
 const LEAST_PIECE = 2 ** 26;
 
-const SOFTWARE_KV_BYTES = 256 * 2 ** 20;
+/** It is the host's memory, and zeroed page by page at the start. */
+const SOFTWARE_KV_BYTES = 64 * 2 ** 20;
 const LEAST_KV_BYTES = 4 * 2 ** 30;
 const KV_SHARE_OF_HOST = 0.25;
 

@@ -2,4 +2,4 @@
 export type { AdapterPool, RunnerPorts } from "./ports.ts";
 export { type OpenRunner, openRunner, type OpenRunnerOptions } from "./open_runner.ts";
 export { Runner, type RunnerParts } from "./runner.ts";
-export { DEFAULT_MAX_LORA_RANK, type Sizing, type SizingOptions } from "./sizing.ts";
+export { type Sizing, type SizingOptions } from "./sizing.ts";

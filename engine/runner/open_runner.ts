@@ -29,8 +29,8 @@ export interface OpenRunnerOptions {
   maxQueuedRequests: number;
   maxQueuedTokens: number;
   prefixCache?: boolean;
-  /** Compile every kernel variant before the first request; on unless tests are in a hurry. */
-  warmUp?: boolean;
+  /** Kernels for so many rows are compiled at once, the others by `Runner.warmUp`; all if not given. */
+  warmRows?: (device: DeviceInfo) => number;
   onProgress?: (progress: { loadedBytes: number; totalBytes: number }) => void;
 }
 
@@ -133,7 +133,8 @@ async function assemble(
     maxBurst,
     maxExtraBytes: maxBatch * RECORD_BYTES,
   });
-  if (options.warmUp ?? true) await decoder.warmUp();
+  const warmRows = options.warmRows?.(gpu.info) ?? maxBatch;
+  while (decoder.nextWarmUp !== null && decoder.nextWarmUp <= warmRows) await decoder.warmUp();
   const scheduler = new Scheduler({
     maxBatch,
     maxModelLen,

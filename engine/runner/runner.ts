@@ -138,14 +138,22 @@ export class Runner {
     if (plan.prefills.length === 0 && (slice.modules === 0 || this.#decodeMs === 0)) {
       this.#decodeMs = (this.#ports.now() - start) / plan.burst;
     }
-    // The device reports its errors in a later turn of the event loop: let it speak first.
-    await new Promise((resolve) => setImmediate(resolve));
-    const fault = this.#parts.fault();
-    if (fault) throw fault;
+    await this.#throwFault();
     this.#routed.afterStep(due, routed);
     this.#commit(plan, output);
     this.#routed.afterCommit();
     return true;
+  }
+
+  /** Whether there are kernels for `warmUp`. */
+  get isCold(): boolean {
+    return this.#parts.decoder.nextWarmUp !== null;
+  }
+
+  /** Compiles some kernels that no request has needed yet, for a moment without any. Between steps only. */
+  async warmUp(): Promise<void> {
+    await this.#parts.decoder.warmUp();
+    await this.#throwFault();
   }
 
   /** Routes of prompts, of sentences, and of texts that were only asked about. */
@@ -167,6 +175,13 @@ export class Runner {
   checkIntegrity(): void {
     this.#parts.scheduler.checkIntegrity();
     this.#parts.pool.checkIntegrity();
+  }
+
+  /** The device reports its errors in a later turn of the event loop: lets it speak first. */
+  async #throwFault(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
+    const fault = this.#parts.fault();
+    if (fault) throw fault;
   }
 
   /** Runs the plan, behind the routing of rows whose sentence begins with it. */

@@ -58,7 +58,7 @@ const DEFAULT_BATCH = 32;
 const DEFAULT_MODEL_LEN = 8192;
 const DEFAULT_ADAPTERS = 32;
 /** The largest rank of an adapter where nothing else is configured. */
-export const DEFAULT_MAX_LORA_RANK = 64;
+const DEFAULT_MAX_LORA_RANK = 64;
 /** Rows an adapter takes on average; most have rank 8 to 16. */
 const ROWS_PER_ADAPTER = 16;
 const MAX_BURST = 4;

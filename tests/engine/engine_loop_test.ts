@@ -121,3 +121,32 @@ for (const [quantize, bits] of [["int8", 8.5], ["int4", 4.5]] as const) {
     await ended;
   });
 }
+
+Deno.test("kernels for more rows are compiled once nothing is to do, and never beside a request", async () => {
+  const { loop, device, sent } = await open();
+  let compiled = 0;
+  const create = device.createComputePipeline.bind(device);
+  device.createComputePipeline = (descriptor) => {
+    compiled++;
+    return create(descriptor);
+  };
+  const ended = loop.run();
+  loop.handle({ kind: "generate", request: { ...REQUEST, maxTokens: 200 } });
+  await until(() => sent.some(({ kind }) => kind === "step") && lastStats(sent).running === 1);
+  await until(() => lastStats(sent).running === 0);
+  assert.equal(lastStats(sent).generatedTokens, 200);
+  assert.equal(compiled, 0, "one row needs nothing that isn't there");
+  await until(() => compiled > 0);
+  let [before, since] = [0, 0];
+  await until(() => {
+    if (compiled !== before) [before, since] = [compiled, performance.now()];
+    return performance.now() - since > 500;
+  });
+  const all = compiled;
+  const rows = ["a", "b", "c", "d"].map((id) => ({ ...REQUEST, id, maxTokens: 4 }));
+  for (const request of rows) loop.handle({ kind: "generate", request });
+  await until(() => lastStats(sent).generatedTokens === 216);
+  assert.equal(compiled, all, "four rows found theirs compiled");
+  loop.handle({ kind: "close" });
+  await ended;
+});

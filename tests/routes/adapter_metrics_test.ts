@@ -64,6 +64,7 @@ Deno.test("what the engine counts of its adapters is on the page; it has no boun
     adapters: new FakeAdapters({}),
     maxAdapters: 4,
     lifecycle: new Lifecycle(),
+    deviceBytes: 0,
     clock: { epochSeconds: () => 0 },
     version: "test",
   }));

@@ -234,6 +234,7 @@ function fakeInfo(maxModelLen: number): EngineInfo {
     numBlocks: 64,
     weightBytes: 1,
     kvBytes: 1,
+    deviceBytes: 4096,
     maxQueuedRequests: 16,
     maxQueuedTokens: 4096,
   };

@@ -88,6 +88,7 @@ export function createHarness(
       stats: () => engine.stats(),
       adapters,
       maxAdapters: engine.info.maxAdapters,
+      deviceBytes: engine.info.deviceBytes,
       lifecycle,
       clock,
       version: "test",

@@ -115,6 +115,7 @@ Deno.test("metrics count requests, tokens and latencies, and mirror the engine",
   assert.equal(value("weft_inter_token_seconds_count"), 2);
   assert.equal(value('weft_request_duration_seconds_count{endpoint="/v1/chat/completions"}'), 2);
   assert.equal(value("weft_kv_cache_usage_ratio"), 0.25);
+  assert.equal(value("weft_device_memory_bytes"), 4096);
   assert.equal(value("weft_adapters_resident"), 2);
   assert.equal(value("weft_adapter_loads_total"), 3);
   assert.equal(value("weft_ready"), 1);

@@ -10,6 +10,7 @@ export const ENGINE_LAYERS: readonly (readonly string[])[] = [
   ["engine/mod"],
   ["engine/client"],
   ["engine/router_client"],
+  ["engine/thread"],
   ["engine/worker"],
   ["engine/engine_loop", "engine/event_queue", "engine/tuning_file"],
   ["engine/protocol"],
@@ -48,7 +49,8 @@ export const ADAPTER_LAYERS: readonly (readonly string[])[] = [
 
 /** What the areas outside both import. */
 export const OUTER_IMPORTS: Record<string, readonly string[]> = {
-  main: ["config", "routes", "engine/mod", "adapters/mod", "engine/core"],
+  main: ["server", "engine/thread"],
+  server: ["config", "routes", "engine/mod", "adapters/mod", "engine/core"],
   routes: ["engine/mod", "adapters/mod", "engine/core"],
   config: ["config_flags", "config_values", "routes", "engine/core"],
   config_flags: ["config_values", "routes", "engine/core"],

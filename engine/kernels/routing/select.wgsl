@@ -157,47 +157,47 @@ fn main(
     if (lane == 0u) { refuse(at); }
     return;
   }
-  let first = next_after(Found(NONE, 0.0), lane);
-  if (first.class_index == NONE) {
-    if (params.probabilities != 0u) { write_probabilities(at, 0.0, 1.0, lane); }
-    if (lane == 0u) {
-      let kept = select(0u, FLAG_KEPT, keep_prior(at));
-      settle(at, FLAG_NO_CLASS | kept, 0.0, 0.0);
-    }
-    return;
-  }
-  let peak = first.value;
-  let of_all = spread_of(peak, lane);
-  let total = of_all.total;
-  if (params.probabilities != 0u) { write_probabilities(at, peak, total, lane); }
-
+  // Each function is called in one place only: compilers copy it to every call.
   let mode = orders[at].mode;
   let p = orders[at].p;
   let limit = select(clamp(orders[at].max_adapters, 1u, MAX_MIXTURE), 1u, mode == MODE_TOP_1);
-  var last = first;
-  var reached = 1.0;
-  choose(first.class_index, 1.0);
-  for (var n = 1u; n < limit; n++) {
-    if (mode != MODE_THRESHOLD && p < 1.0 && reached >= p * total) { break; }
+  var last = Found(NONE, 0.0);
+  var peak = 0.0;
+  var of_all = Spread(1.0, 0.0);
+  var reached = 0.0;
+  for (var n = 0u; n < limit; n++) {
+    let is_first = n == 0u;
+    if (!is_first && mode != MODE_THRESHOLD && p < 1.0 && reached >= p * of_all.total) { break; }
     last = next_after(last, lane);
     if (last.class_index == NONE) { break; }
+    if (is_first) {
+      peak = last.value;
+      of_all = spread_of(peak, lane);
+    }
     let mass = mass_of(last.value, peak);
-    if (mode == MODE_THRESHOLD && mass < p * total) { break; }
+    if (!is_first && mode == MODE_THRESHOLD && mass < p * of_all.total) { break; }
     choose(last.class_index, mass);
     reached += mass;
   }
+  if (params.probabilities != 0u) { write_probabilities(at, peak, of_all.total, lane); }
   if (lane != 0u) { return; }
 
-  let confidence = 1.0 / total;
   var decided = 0u;
-  if (confidence < orders[at].min_confidence) {
-    decided = FLAG_ABSTAINED;
-    chosen.count = 0u;
+  var confidence = 0.0;
+  if (chosen.count == 0u) {
+    decided = FLAG_NO_CLASS;
+  } else {
+    confidence = 1.0 / of_all.total;
+    if (confidence < orders[at].min_confidence) {
+      decided = FLAG_ABSTAINED;
+      chosen.count = 0u;
+    }
   }
-  weigh(mode, total);
+  weigh(mode, of_all.total);
   if (keep_prior(at)) {
     // What was kept in place of the base alone is no abstention.
-    decided = select(decided, 0u, chosen.count > 0u) | FLAG_KEPT;
+    if (chosen.count > 0u) { decided &= ~FLAG_ABSTAINED; }
+    decided |= FLAG_KEPT;
   }
   settle(at, decided, confidence, of_all.entropy);
 }

@@ -95,7 +95,7 @@ export async function withRunner(
     prefixCache: options.prefixCache,
     tunings: options.tunings,
     tune: options.tune,
-    warmUp: false,
+    warmRows: () => -1,
   }, {
     now: options.now ?? (() => performance.now()),
     emit: (id, event) => {

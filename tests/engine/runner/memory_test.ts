@@ -74,5 +74,5 @@ Deno.test("a software driver's cache stays modest, a GPU's follows the machine",
   const gpu = new FakeGpu(0);
   assert.ok(defaultKvBytes(gpu) >= 4 * GIB);
   gpu.info.isFallback = true;
-  assert.equal(defaultKvBytes(gpu), 256 * MIB);
+  assert.equal(defaultKvBytes(gpu), 64 * MIB);
 });

@@ -12,9 +12,11 @@ function why(edge: string): string | null {
 Deno.test("imports that go down through a mod.ts are kept", () => {
   for (
     const edge of [
-      "main.ts → config.ts",
-      "main.ts → routes/mod.ts",
-      "main.ts → engine/mod.ts",
+      "main.ts → server.ts",
+      "main.ts → engine/thread.ts",
+      "server.ts → config.ts",
+      "server.ts → routes/mod.ts",
+      "server.ts → engine/mod.ts",
       "routes/chat.ts → adapters/mod.ts",
       "routes/chat.ts → routes/errors.ts",
       "routes/chat.ts → engine/core/errors.ts",
@@ -23,7 +25,7 @@ Deno.test("imports that go down through a mod.ts are kept", () => {
       "adapters/lifecycle/puts.ts → adapters/name.ts",
       "adapters/sources/s3.ts → adapters/download/mod.ts",
       "engine/mod.ts → engine/client.ts",
-      "engine/client.ts → engine/worker.ts",
+      "engine/client.ts → engine/thread.ts",
       "engine/runner/step.ts → engine/scheduler/mod.ts",
       "engine/model/llama.ts → engine/lora/mod.ts",
       "engine/kernels/rms_norm.ts → engine/gpu/mod.ts",
@@ -55,7 +57,8 @@ Deno.test("an import that goes up or sideways is refused, with what would be all
       "routes/chat.ts → adapters/store.ts",
       "routes/chat.ts → config.ts",
       "routes/chat.ts → engine/scheduler/mod.ts",
-      "config.ts → main.ts",
+      "config.ts → server.ts",
+      "server.ts → main.ts",
     ]
   ) assert.match(why(edge) ?? "", /may import/, edge);
 });
@@ -65,7 +68,7 @@ Deno.test("another folder's inner file is refused, and the message names its fac
     why("engine/kernels/x.ts → engine/gpu/device.ts"),
     "outsiders import engine/gpu/ through engine/gpu/mod.ts",
   );
-  assert.match(why("main.ts → routes/chat.ts") ?? "", /routes\/mod\.ts/);
+  assert.match(why("server.ts → routes/chat.ts") ?? "", /routes\/mod\.ts/);
   assert.match(why("adapters/world.ts → adapters/disk/cache.ts") ?? "", /adapters\/disk\/mod\.ts/);
 });
 
