@@ -6,6 +6,7 @@ import type { BenchContext } from "../context.ts";
 import { promptOf, runBatch } from "../engine/batch.ts";
 import { Shared } from "../engine/shared.ts";
 import { writeRandomModel } from "../shapes/random_model.ts";
+import { folderName } from "../shapes/shape_files.ts";
 import type { Shape } from "../shapes/shapes.ts";
 import type { Ratio, Series, SeriesGroup } from "../series.ts";
 import { type PeerDecoder, type PeerName, PEERS } from "./peer.ts";
@@ -48,7 +49,7 @@ export function demoPeers(context: PeerContext): SeriesGroup {
  * Qwen2-0.5B do and those of larger shapes don't.
  */
 export function shapePeers(context: PeerContext, shape: Shape): SeriesGroup {
-  const directory = `${SHAPE_DIRECTORY}/${shape.name.replaceAll(/[^\w.-]+/g, "_")}`;
+  const directory = `${SHAPE_DIRECTORY}/${folderName(shape)}`;
   return peerGroup(context, {
     name: `peers/${shape.name}`,
     title: `${shape.name}, random weights, on Weft and its peers`,
