@@ -11,13 +11,13 @@ export const GROUPS = [
   "lora",
   "resident",
   "http",
+  "adapters",
   "context",
   "shapes",
   "quantized",
 ] as const;
-/** What prints tables of its own. */
-export const TABLES = ["platform", "adapters"] as const;
-export const PARTS = [...GROUPS, ...TABLES] as const;
+/** The last only prints a table of its own. */
+export const PARTS = [...GROUPS, "platform"] as const;
 export type Part = typeof PARTS[number];
 
 export interface BenchOptions {
@@ -43,7 +43,7 @@ deno task bench report [flags]
 
 Measures the parts named, or all, keeps the figures and prints them beside the targets.
 ${GROUPS.join(", ")}: series, kept as JSON lines
-${TABLES.join(", ")}: tables, only printed
+platform: a table, only printed
 report: writes tables and plots of docs/BENCHMARKS.md from the results of all devices
 
 --quick           few rounds of what is quick: under 3 minutes

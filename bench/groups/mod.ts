@@ -1,3 +1,4 @@
+import { adapterGroups } from "../adapters/mod.ts";
 import type { BenchContext } from "../context.ts";
 import type { GROUPS } from "../options.ts";
 import { demoPeers, shapePeers } from "../peers/mod.ts";
@@ -39,6 +40,8 @@ export function groupsOf(
       return [startGroup()];
     case "http":
       return [httpGroup(context)];
+    case "adapters":
+      return adapterGroups(context);
     case "context":
       return [contextGroup(context)];
     case "shapes":
