@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { contextOf } from "../../bench/context.ts";
 import { groupsOf } from "../../bench/groups/mod.ts";
-import { exponential } from "../../bench/groups/http.ts";
 import { GROUPS } from "../../bench/options.ts";
 import { WeftError } from "../../engine/core/errors.ts";
 
@@ -49,10 +48,3 @@ for (const isSoftware of [true, false]) {
     });
   }
 }
-
-Deno.test("pauses are exponential: their mean, and none for the least number", () => {
-  const count = 10_000;
-  const pauses = Array.from({ length: count }, (_, i) => exponential(50, (i + 0.5) / count));
-  assert.ok(Math.abs(pauses.reduce((a, b) => a + b) / count - 50) < 0.5);
-  assert.equal(Math.abs(exponential(50, 0)), 0);
-});
