@@ -91,7 +91,7 @@ class FirstTokens {
     ]);
     const asker = new FirstTokens(server, levelsOf(origin, subject.adapter));
     try {
-      for (let turn = 0; turn <= TURNS_TO_DISK; turn++) await asker.#turn({ isFirst: true });
+      for (let turn = 0; turn <= TURNS_TO_DISK; turn++) await asker.#addContents();
       return asker;
     } catch (error) {
       await asker.close();
@@ -103,7 +103,7 @@ class FirstTokens {
   async round(turns: number): Promise<Reading> {
     const timed = new Map<string, Timed[]>();
     for (let turn = 0; turn < turns; turn++) {
-      for (const [name, one] of await this.#turn({ isFirst: false })) {
+      for (const [name, one] of await this.#turn()) {
         timed.set(name, [...timed.get(name) ?? [], one]);
       }
     }
@@ -121,24 +121,29 @@ class FirstTokens {
     await this.#server[Symbol.asyncDispose]();
   }
 
-  /**
-   * Asks once for each level. The first turns leave out levels that have no content yet.
-   *
-   * @throws {Error} behind the first turns, when an adapter is found elsewhere than its level says.
-   */
-  async #turn({ isFirst }: { isFirst: boolean }): Promise<Map<string, Timed>> {
+  /** What a turn would add. */
+  async #addContents(): Promise<void> {
+    for (const level of this.#levels) if (level.cache === "origin") await this.#ask(level);
+  }
+
+  /** Asks once for each level. @throws {Error} when an adapter is found elsewhere than its level says. */
+  async #turn(): Promise<Map<string, Timed>> {
     const turn = new Map<string, Timed>();
-    for (const { name, cache, url } of this.#levels) {
-      const asked = url(this.#contents);
-      if (asked === undefined && cache !== undefined) continue;
-      const timed = await firstToken(this.#server, asked);
-      if (asked !== undefined && !this.#contents.includes(asked)) this.#contents.push(asked);
-      if (!isFirst && timed.cache !== cache) {
-        throw new Error(`the adapter of ${name} was found in ${timed.cache}`);
+    for (const level of this.#levels) {
+      const timed = await this.#ask(level);
+      if (timed.cache !== level.cache) {
+        throw new Error(`the adapter of ${level.name} was found in ${timed.cache}`);
       }
-      turn.set(name, timed);
+      turn.set(level.name, timed);
     }
     return turn;
+  }
+
+  async #ask({ url }: Level): Promise<Timed> {
+    const asked = url(this.#contents);
+    const timed = await firstToken(this.#server, asked);
+    if (asked !== undefined && !this.#contents.includes(asked)) this.#contents.push(asked);
+    return timed;
   }
 }
 

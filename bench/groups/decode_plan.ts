@@ -1,26 +1,25 @@
 import type { BenchContext } from "../context.ts";
 
 const BATCHES = [1, 2, 4, 8, 16, 32, 64];
-const QUICK_BATCHES = [1, 8, 32];
 
-/** Rows of the decode series, and those that are left out. */
+/** Rows of the decode series, and those that are left out: a quick run on a software driver has `quick`. */
 export function decodeBatches(
   { isQuick, isSoftware }: BenchContext,
+  quick: readonly number[],
 ): { batches: readonly number[]; skipped: { name: string; why: string }[] } {
   if (!isQuick || !isSoftware) return { batches: BATCHES, skipped: [] };
-  const skipped = BATCHES.filter((batch) => !QUICK_BATCHES.includes(batch)).map((batch) => ({
+  const skipped = BATCHES.filter((batch) => !quick.includes(batch)).map((batch) => ({
     name: `decode/batch=${batch}`,
     why: "--quick on a software driver",
   }));
-  return { batches: QUICK_BATCHES, skipped };
+  return { batches: quick, skipped };
 }
 
 /** How long prompts and answers of a decode series are: short where a step takes long. */
 export function decodePlan(
   { isSoftware, isQuick }: BenchContext,
-  batch: number,
 ): { promptTokens: number; answerTokens: number } {
   if (!isSoftware) return { promptTokens: 64, answerTokens: 128 };
   // A large batch's prompts take longer than its answers, and its rows start one after another.
-  return { promptTokens: 16, answerTokens: isQuick && batch < 32 ? 33 : 65 };
+  return { promptTokens: 16, answerTokens: isQuick ? 33 : 65 };
 }

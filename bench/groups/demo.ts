@@ -8,6 +8,7 @@ import { decodeBatches, decodePlan } from "./decode_plan.ts";
 
 /** With its answer's token within the model's 2,048. */
 const PREFILLS = [128, 512, 1024, 2040];
+const QUICK_BATCHES = [1, 8];
 const QUICK_PREFILLS = [128, 512];
 
 /** The demo pack: tokens a second by batch, and by the prompt's length. */
@@ -22,7 +23,7 @@ export function demoGroup(context: BenchContext): SeriesGroup {
       }),
     (engine) => engine.close(),
   );
-  const { batches, skipped } = decodeBatches(context);
+  const { batches, skipped } = decodeBatches(context, QUICK_BATCHES);
   const prefills = context.isQuick && context.isSoftware ? QUICK_PREFILLS : PREFILLS;
   return {
     name: "demo",
@@ -32,7 +33,7 @@ export function demoGroup(context: BenchContext): SeriesGroup {
         name: `decode/batch=${batch}`,
         unit: "tokens/s",
         round: async () =>
-          (await runBatch(await engine.get(), { batch, ...decodePlan(context, batch) })).rate,
+          (await runBatch(await engine.get(), { batch, ...decodePlan(context) })).rate,
       })),
       ...prefills.map((promptTokens) => ({
         name: `prefill/tokens=${promptTokens}`,
@@ -43,18 +44,11 @@ export function demoGroup(context: BenchContext): SeriesGroup {
         },
       })),
     ],
-    ratios: [
-      {
-        name: "decode, throughput of 8 rows over 1",
-        over: "decode/batch=8",
-        under: "decode/batch=1",
-      },
-      {
-        name: "decode, throughput of 32 rows over 1",
-        over: "decode/batch=32",
-        under: "decode/batch=1",
-      },
-    ],
+    ratios: [8, 32].filter((batch) => batches.includes(batch)).map((batch) => ({
+      name: `decode, throughput of ${batch} rows over 1`,
+      over: `decode/batch=${batch}`,
+      under: "decode/batch=1",
+    })),
     skipped: [
       ...skipped,
       ...PREFILLS.filter((tokens) => !prefills.includes(tokens)).map((tokens) => ({

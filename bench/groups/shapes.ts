@@ -15,6 +15,8 @@ const ELEMENT_BYTES = 2;
 const LEAST_PREFILL_TOKENS = 64;
 /** Prompts of decode series; a context grows by the answer. */
 const PROMPT_TOKENS = 64;
+/** Of a shape that takes seconds for eight rows. */
+const QUICK_BATCHES = [1];
 
 interface Opened {
   engine: Engine;
@@ -51,7 +53,7 @@ export function shapeGroup(context: BenchContext, shape: Shape): SeriesGroup {
       of_fma: flops / (first / 1000) / limits.fmaFlops,
     };
   };
-  const { batches, skipped } = decodeBatches(context);
+  const { batches, skipped } = decodeBatches(context, QUICK_BATCHES);
   return {
     name: `shapes/${shape.name}`,
     title: `${shape.name}, random weights`,
@@ -67,7 +69,7 @@ export function shapeGroup(context: BenchContext, shape: Shape): SeriesGroup {
         round: () => prefill(tokens),
       })),
     ],
-    ratios: [8, 32].map((batch) => ({
+    ratios: [8, 32].filter((batch) => batches.includes(batch)).map((batch) => ({
       name: `decode, throughput of ${batch} rows over 1`,
       over: `decode/batch=${batch}/rate`,
       under: "decode/batch=1/rate",

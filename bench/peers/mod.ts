@@ -19,6 +19,7 @@ const SHAPE_DIRECTORY = ".weft/bench/peers/shapes";
 const BATCHES = [1, 8];
 const PREFILL = 512;
 const PROMPT_TOKENS = 64;
+const QUICK_PROMPT_TOKENS = 16;
 const MAX_MODEL_LEN = 1024;
 
 /** Answers whose tokens are compared. */
@@ -27,9 +28,10 @@ const COMPARED_SALT = 5;
 
 /**
  * Those that are worth their time on a kind of device: how logits come back matters where a step is
- * short.
+ * short; a quick run has one peer.
  */
-export function peersFor({ isSoftware }: Pick<PeerContext, "isSoftware">): PeerName[] {
+export function peersFor({ isSoftware, isQuick }: PeerContext): PeerName[] {
+  if (isSoftware && isQuick) return ["onnxruntime-web"];
   return PEERS.filter((peer) => !isSoftware || peer !== "onnxruntime-web, quick readback");
 }
 
@@ -65,7 +67,7 @@ export function shapePeers(context: PeerContext, shape: Shape): SeriesGroup {
 }
 
 function peerGroup(
-  { isSoftware }: PeerContext,
+  { isSoftware, isQuick }: PeerContext,
   { name, title, directory, answerTokens }: {
     name: string;
     title: string;
@@ -77,14 +79,15 @@ function peerGroup(
     async () => await openWeft(await directory.get()),
     (engine) => engine.close(),
   );
-  const others = peersFor({ isSoftware }).map((peer) => ({
+  const others = peersFor({ isSoftware, isQuick }).map((peer) => ({
     peer,
     decoder: new Shared(
       async () => await openPeer(peer, await directory.get()),
       (decoder) => decoder.close(),
     ),
   }));
-  const run = { promptTokens: PROMPT_TOKENS, answerTokens };
+  const promptTokens = isSoftware && isQuick ? QUICK_PROMPT_TOKENS : PROMPT_TOKENS;
+  const run = { promptTokens, answerTokens };
   const series: Series[] = [];
   const ratios: Ratio[] = [];
   const add = (work: string, weftRate: () => Promise<number>, peerRate: PeerRate) => {
@@ -117,7 +120,8 @@ function peerGroup(
     },
     prefillRate,
   );
-  for (const { peer, decoder } of others) {
+  const compared = isSoftware && isQuick ? [] : others;
+  for (const { peer, decoder } of compared) {
     series.push({
       name: `same tokens/${peer}`,
       unit: "share",
