@@ -50,7 +50,7 @@ report: writes tables and plots of docs/BENCHMARKS.md from the results of all de
 --only NAME       only series whose name begins so, repeatable (lora/demo/one)
 --rounds COUNT    rounds of each series (5; quick 1)
 --budget SECONDS  for the rounds of one series, by its first one (60; quick 8)
---shapes NAMES    with commas: Qwen2-0.5B, Qwen2-1.5B, Llama-3-8B (the first on a software driver)
+--shapes NAMES    with commas: Qwen2-0.5B, Qwen2-1.5B, Llama-3-8B (the first on a software driver; quick: a small one)
 --results FILE    bench/results/<date>-<adapter>.jsonl; quick: .weft/bench/<date>-<adapter>.jsonl
 --docs FILE       docs/BENCHMARKS.md`;
 

@@ -8,7 +8,6 @@ import { decodeBatches, decodePlan } from "./decode_plan.ts";
 
 /** With its answer's token within the model's 2,048. */
 const PREFILLS = [128, 512, 1024, 2040];
-const QUICK_BATCHES = [1, 8];
 const QUICK_PREFILLS = [128, 512];
 
 /** The demo pack: tokens a second by batch, and by the prompt's length. */
@@ -23,7 +22,7 @@ export function demoGroup(context: BenchContext): SeriesGroup {
       }),
     (engine) => engine.close(),
   );
-  const { batches, skipped } = decodeBatches(context, QUICK_BATCHES);
+  const { batches, skipped } = decodeBatches(context);
   const prefills = context.isQuick && context.isSoftware ? QUICK_PREFILLS : PREFILLS;
   return {
     name: "demo",

@@ -36,7 +36,7 @@ const OPEN_LOOP_UNITS = {
 export function httpGroup({ isQuick, isSoftware }: BenchContext): SeriesGroup {
   const isShort = isQuick && isSoftware;
   const counts = isShort ? QUICK_CLIENTS : CLIENTS;
-  const least = isSoftware ? (isQuick ? 8 : 16) : 256;
+  const least = isSoftware ? (isQuick ? 8 : 16) : (isQuick ? 64 : 256);
   const server = new Shared(
     async () => {
       const server = await BenchServer.start(["--max-batch", "64"]);

@@ -17,7 +17,7 @@ const PREFILL_TOKENS = 512;
 /** Of a mixture of three; they need not add up to one. */
 const WEIGHT = 0.4;
 
-const LEFT_OUT_OF_QUICK = ["decode/one_qv", "decode/ranks"];
+const LEFT_OUT_OF_QUICK = ["decode/one_qv", "decode/ranks", "prefill/base", "prefill/one"];
 
 interface Opened {
   /** Without adapters: the one that the others are held against. */

@@ -3,7 +3,7 @@ import type { BenchContext } from "../context.ts";
 import type { GROUPS } from "../options.ts";
 import { demoPeers, shapePeers } from "../peers/mod.ts";
 import type { SeriesGroup } from "../series.ts";
-import { type Shape, SMALL_SHAPE } from "../shapes/shapes.ts";
+import type { Shape } from "../shapes/shapes.ts";
 import { contextGroup } from "./context_length.ts";
 import { demoGroup } from "./demo.ts";
 import { httpGroup } from "./http.ts";
@@ -47,8 +47,7 @@ export function groupsOf(
     case "shapes":
       return context.shapes.map((shape) => shapeGroup(context, shape));
     case "quantized":
-      return (context.isQuick && context.isSoftware ? [SMALL_SHAPE] : context.shapes)
-        .map((shape) => quantizedGroup(context, shape));
+      return context.shapes.map((shape) => quantizedGroup(context, shape));
     case "kernels":
       return kernelModels(context).map((shape) => kernelGroup(context, shape));
     case "peers":

@@ -15,9 +15,6 @@ const ELEMENT_BYTES = 2;
 const LEAST_PREFILL_TOKENS = 64;
 /** Prompts of decode series; a context grows by the answer. */
 const PROMPT_TOKENS = 64;
-/** Of a shape that takes seconds for eight rows. */
-const QUICK_BATCHES = [1];
-
 interface Opened {
   engine: Engine;
   limits: Limits;
@@ -53,7 +50,7 @@ export function shapeGroup(context: BenchContext, shape: Shape): SeriesGroup {
       of_fma: flops / (first / 1000) / limits.fmaFlops,
     };
   };
-  const { batches, skipped } = decodeBatches(context, QUICK_BATCHES);
+  const { batches, skipped } = decodeBatches(context);
   return {
     name: `shapes/${shape.name}`,
     title: `${shape.name}, random weights`,

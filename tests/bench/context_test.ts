@@ -4,13 +4,19 @@ import { groupsOf } from "../../bench/groups/mod.ts";
 import { GROUPS } from "../../bench/options.ts";
 import { WeftError } from "../../engine/core/errors.ts";
 
-const names = (isSoftware: boolean, shapes: string[] | null = null) =>
-  contextOf({ isQuick: false, shapes }, { isSoftware }).shapes.map(({ name }) => name);
+const names = (isSoftware: boolean, shapes: string[] | null = null, isQuick = false) =>
+  contextOf({ isQuick, shapes }, { isSoftware }).shapes.map(({ name }) => name);
 
 Deno.test("a software driver gets the smallest shape, cut to four layers, a GPU all", () => {
   assert.deepEqual(names(true), ["Qwen2-0.5B, 4 layers"]);
   assert.deepEqual(names(false), ["Qwen2-0.5B", "Qwen2-1.5B", "Llama-3-8B"]);
   assert.deepEqual(names(false, ["Llama-3-8B"]), ["Llama-3-8B"]);
+});
+
+Deno.test("a quick run on a software driver has a small shape unless it is told another", () => {
+  assert.deepEqual(names(true, null, true), ["small"]);
+  assert.deepEqual(names(true, ["Qwen2-0.5B"], true), ["Qwen2-0.5B, 4 layers"]);
+  assert.deepEqual(names(false, null, true), names(false));
 });
 
 Deno.test("a shape that isn't there is refused with those that are", () => {
@@ -38,6 +44,10 @@ for (const isSoftware of [true, false]) {
         for (const side of ratios.flatMap(({ over, under }) => [over, under])) {
           assert.ok(known.includes(side), `${name}: ${side}`);
         }
+      }
+      // A quick run has something of each part.
+      for (const part of GROUPS) {
+        assert.ok(groupsOf(part, context).some(({ series }) => series.length > 0), part);
       }
       // Each part begins with its own name, by which --only finds it.
       for (const part of GROUPS) {
