@@ -1,6 +1,7 @@
 import { table } from "../eval/report/markdown.ts";
 import type { ResultLine } from "../results_file.ts";
-import { show, spread } from "../run/print.ts";
+import { show } from "../run/print.ts";
+import { summaryOf } from "../run/ratios.ts";
 import { median } from "../statistics.ts";
 import type { Device } from "./devices.ts";
 import { Figures } from "./figures.ts";
@@ -78,10 +79,14 @@ class Cells {
     this.#figures = new Figures(lines);
   }
 
-  /** The median, the least and the most. */
+  /** The median, with the least and the most where there are several. */
   spread(name: string): string {
     const { values, unit } = this.#figures.series(`adapters/${name}`);
-    return values.length === 0 ? "" : spread(values, unit);
+    const summary = summaryOf(values);
+    if (summary === null) return "";
+    const { middle, least, most } = summary;
+    const range = least === most ? "" : ` (${show(least, "")} to ${show(most, "")})`;
+    return show(middle, unit) + range;
   }
 
   middle(name: string): string {

@@ -108,7 +108,8 @@ function firstTokens(slug: string, figures: Figures): Plot | null {
     svg: barChart({
       title,
       unit: "milliseconds from the request",
-      labels: LEVELS.map(([, what]) => what),
+      digits: 0,
+      labels: LEVELS.map(([level]) => level.replaceAll("_", " ")),
       series: sizes.map((size) => ({
         name: `${size} adapter`,
         values: LEVELS.map(([level]) =>

@@ -22,7 +22,7 @@ export function printGroup(group: SeriesGroup, { series, skipped }: GroupResult)
 }
 
 /** The middle, and the least and the most in brackets. */
-export function spread(values: readonly number[], unit: string): string {
+function spread(values: readonly number[], unit: string): string {
   const { middle, least, most } = summaryOf(values)!;
   return `${show(middle, unit)} (${show(least, unit)} to ${show(most, unit)})`;
 }

@@ -84,5 +84,6 @@ Deno.test("a device's plots are those that it has figures for", () => {
   for (const { svg } of plots) elementsOf(svg);
   // A bar for each level that was measured, and one for the key.
   assert.equal(elementsOf(plots[2].svg).filter((name) => name === "rect").length, 2 + 1);
+  assert.match(plots[2].svg, />112<[^]*>far origin</);
   assert.match(plots[0].svg, /Qwen2-0\.5B, 4 layers/);
 });
