@@ -103,8 +103,8 @@ async function writeOnnxDirectory(directory: string, options: PeerOptions): Prom
   );
 }
 
-function ignoreMissing(error: unknown): void {
-  if (!(error instanceof Deno.errors.NotFound)) throw error;
+function ignoreMissing(error: { code?: string }): void {
+  if (error.code !== "ENOENT") throw error;
 }
 
 /** The web build with files for network addresses: it would fetch its WebAssembly from a CDN. */
