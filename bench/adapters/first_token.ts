@@ -13,8 +13,8 @@ import { fileBytes, type Subject } from "./subject.ts";
 const TURNS = 3;
 /** As many leave memory before the earliest is asked for again, and leave the GPU before the next. */
 const ON_GPU = 2;
-const IN_MEMORY = 8;
-const TURNS_TO_DISK = 5;
+const IN_MEMORY = 6;
+const TURNS_TO_DISK = 3;
 
 /** Where the adapter is when it is asked for, and which of the contents so far it is. */
 interface Level {

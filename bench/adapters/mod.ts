@@ -17,6 +17,6 @@ export function adapterGroups(context: BenchContext): SeriesGroup[] {
     firstTokenGroup(context, [SMALL, LARGE]),
     swapGroup(context, [SMALL, LARGE]),
     fetchGroup(SMALL),
-    namesGroup(),
+    namesGroup(context),
   ];
 }

@@ -3,6 +3,7 @@ import { AdapterStore } from "../../adapters/mod.ts";
 import { Registry } from "../../adapters/registry/mod.ts";
 import type { ModelConfig } from "../../engine/core/model_config.ts";
 import { readModelConfig } from "../../engine/mod.ts";
+import type { BenchContext } from "../context.ts";
 import { DEMO } from "../demo_model.ts";
 import { Shared } from "../engine/shared.ts";
 import { timeEach } from "../measure.ts";
@@ -18,7 +19,7 @@ const TIMES = 5;
 const HOST = "origin.invalid:443";
 
 /** What many names cost at start and when they are listed. None of them is ever fetched. */
-export function namesGroup(): SeriesGroup {
+export function namesGroup({ isQuick }: BenchContext): SeriesGroup {
   const state = new Shared(
     () => Promise.resolve(filled()),
     (state) => state[Symbol.dispose](),
@@ -30,20 +31,25 @@ export function namesGroup(): SeriesGroup {
     unit: "ms",
     round: async () => median(await timeEach(TIMES, once)),
   });
+  const opening = [
+    series("registry", async () => openRegistry((await state.get()).path)),
+    series("store", async () => await openStore((await state.get()).path, await model.get())),
+  ];
+  const asking = [
+    series("list", async () => {
+      const { data } = await (await server.get()).server.call("GET", "/v1/adapters");
+      if (data.length < NAMES) throw new Error(`${data.length} adapters are listed`);
+    }),
+    series("show", async () => {
+      await (await server.get()).server.call("GET", "/v1/adapters/adapter-1000");
+    }),
+  ];
   return {
     name: "adapters",
     title: `${NAMES} adapters known by name`,
-    series: [
-      series("registry", async () => openRegistry((await state.get()).path)),
-      series("store", async () => await openStore((await state.get()).path, await model.get())),
-      series("list", async () => {
-        const { data } = await (await server.get()).server.call("GET", "/v1/adapters");
-        if (data.length < NAMES) throw new Error(`${data.length} adapters are listed`);
-      }),
-      series("show", async () => {
-        await (await server.get()).server.call("GET", "/v1/adapters/adapter-1000");
-      }),
-    ],
+    series: isQuick ? opening : [...opening, ...asking],
+    // They need a server of their own.
+    skipped: isQuick ? asking.map(({ name }) => ({ name, why: "--quick" })) : [],
     close: async () => {
       await server.close();
       await state.close();

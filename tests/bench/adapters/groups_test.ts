@@ -1,4 +1,4 @@
-/** The parts that a quick run measures of adapters by URL, against a real server. */
+/** What is measured of adapters by URL, against a real server. */
 import assert from "node:assert/strict";
 import { adapterGroups } from "../../../bench/adapters/mod.ts";
 import { FAR_MS } from "../../../bench/adapters/origin_options.ts";
@@ -6,8 +6,10 @@ import { FAR_MS } from "../../../bench/adapters/origin_options.ts";
 const QUICK = { isSoftware: true, isQuick: true, shapes: [] };
 
 /** One round of each series of a group, by the names that the figures get. */
-async function measured(start: string): Promise<Map<string, number>> {
-  const [group] = adapterGroups(QUICK).filter(({ series }) => series[0].name.startsWith(start));
+async function measured(start: string, isQuick = true): Promise<Map<string, number>> {
+  const [group] = adapterGroups({ ...QUICK, isQuick }).filter(({ series }) =>
+    series[0].name.startsWith(start)
+  );
   const figures = new Map<string, number>();
   try {
     for (const series of group.series) {
@@ -46,7 +48,7 @@ Deno.test("a swap beside streams has its time, the streams' gaps and what it sta
 });
 
 Deno.test("2,000 names are opened, listed and shown, and content comes from an origin", async () => {
-  const names = await measured("names");
+  const names = await measured("names", false);
   assert.deepEqual(
     [...names.keys()],
     ["registry", "store", "list", "show"].map((n) => `names/${n}`),
