@@ -9,12 +9,12 @@ export const GROUPS = [
   "kernels",
   "demo",
   "lora",
-  "resident",
-  "http",
-  "adapters",
   "context",
   "shapes",
   "quantized",
+  "resident",
+  "http",
+  "adapters",
 ] as const;
 /** The last only prints a table of its own. */
 export const PARTS = [...GROUPS, "platform"] as const;
