@@ -1,6 +1,6 @@
 import { WeftError } from "../engine/core/errors.ts";
 import type { BenchOptions } from "./options.ts";
-import { type Shape, shapes } from "./shapes/shapes.ts";
+import { type Shape, shapes, SMALL_SHAPE } from "./shapes/shapes.ts";
 
 /** What a group's series depend on. */
 export interface BenchContext {
@@ -17,7 +17,7 @@ export function contextOf(
 ): BenchContext {
   const all = shapes(isSoftware ? { layers: 4 } : {});
   const chosen = names?.map((name) => shapeNamed(all, name)) ??
-    (isSoftware ? all.slice(0, 1) : all);
+    (isSoftware ? [isQuick ? SMALL_SHAPE : all[0]] : all);
   return { isSoftware, isQuick, shapes: chosen };
 }
 

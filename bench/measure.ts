@@ -35,10 +35,3 @@ export function printFigures(figures: readonly Figure[]): void {
 export function format(value: number, unit: string): string {
   return `${Number(value.toPrecision(3))} ${unit}`;
 }
-
-/** The middle, and least and most in brackets. */
-export function spread(values: readonly number[], unit: string): string {
-  const [least, most] = [Math.min(...values), Math.max(...values)];
-  return `${format(percentiles(values).p50, unit)} (${format(least, "").trim()} to ` +
-    `${format(most, "").trim()})`;
-}

@@ -9,15 +9,15 @@ export const GROUPS = [
   "kernels",
   "demo",
   "lora",
-  "resident",
-  "http",
   "context",
   "shapes",
   "quantized",
+  "resident",
+  "http",
+  "adapters",
 ] as const;
-/** What prints tables of its own. */
-export const TABLES = ["platform", "adapters"] as const;
-export const PARTS = [...GROUPS, ...TABLES] as const;
+/** The last only prints a table of its own. */
+export const PARTS = [...GROUPS, "platform"] as const;
 export type Part = typeof PARTS[number];
 
 export interface BenchOptions {
@@ -43,14 +43,14 @@ deno task bench report [flags]
 
 Measures the parts named, or all, keeps the figures and prints them beside the targets.
 ${GROUPS.join(", ")}: series, kept as JSON lines
-${TABLES.join(", ")}: tables, only printed
+platform: a table, only printed
 report: writes tables and plots of docs/BENCHMARKS.md from the results of all devices
 
---quick           few rounds of what is quick: under 3 minutes
+--quick           one round of what is quick, of each part: under 3 minutes
 --only NAME       only series whose name begins so, repeatable (lora/demo/one)
---rounds COUNT    rounds of each series (5; quick 2)
+--rounds COUNT    rounds of each series (5; quick 1)
 --budget SECONDS  for the rounds of one series, by its first one (60; quick 8)
---shapes NAMES    with commas: Qwen2-0.5B, Qwen2-1.5B, Llama-3-8B (the first on a software driver)
+--shapes NAMES    with commas: Qwen2-0.5B, Qwen2-1.5B, Llama-3-8B (the first on a software driver; quick: a small one)
 --results FILE    bench/results/<date>-<adapter>.jsonl; quick: .weft/bench/<date>-<adapter>.jsonl
 --docs FILE       docs/BENCHMARKS.md`;
 
@@ -74,7 +74,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     isPartial: named.length > 0 || only.length > 0,
     isQuick,
     only,
-    rounds: countOf("rounds", values.rounds ?? (isQuick ? "2" : "5")),
+    rounds: countOf("rounds", values.rounds ?? (isQuick ? "1" : "5")),
     budgetSeconds: countOf("budget", values.budget ?? (isQuick ? "8" : "60")),
     shapes: values.shapes?.split(",") ?? null,
     results: values.results ?? null,

@@ -2,52 +2,89 @@ import { join } from "node:path";
 import { AdapterStore } from "../../adapters/mod.ts";
 import { Registry } from "../../adapters/registry/mod.ts";
 import type { ModelConfig } from "../../engine/core/model_config.ts";
-import { type Figure, spread, timeEach } from "../measure.ts";
+import { readModelConfig } from "../../engine/mod.ts";
+import type { BenchContext } from "../context.ts";
+import { DEMO } from "../demo_model.ts";
+import { Shared } from "../engine/shared.ts";
+import { timeEach } from "../measure.ts";
+import type { SeriesGroup } from "../series.ts";
+import { median } from "../statistics.ts";
 import { BenchServer } from "./server.ts";
 import { StateDir } from "./state_dir.ts";
 import { openBenchWorld } from "./world.ts";
 
 const NAMES = 2000;
-const TIMES = 20;
+/** Of a round, which has the median. */
+const TIMES = 5;
 const HOST = "origin.invalid:443";
 
 /** What many names cost at start and when they are listed. None of them is ever fetched. */
-export async function measureNames(model: ModelConfig): Promise<Figure[]> {
-  using state = new StateDir();
-  fill(state.path);
-  const opened = await timeEach(TIMES, () => {
-    using registry = Registry.open(join(state.path, "adapters.sqlite"));
-    if (registry.rows().length !== NAMES) throw new Error("rows are missing");
+export function namesGroup({ isQuick }: BenchContext): SeriesGroup {
+  const state = new Shared(
+    () => Promise.resolve(filled()),
+    (state) => state[Symbol.dispose](),
+  );
+  const server = new Shared(startFilled, ({ close }) => close());
+  const model = new Shared(() => readModelConfig(DEMO), () => {});
+  const series = (name: string, once: () => Promise<void>) => ({
+    name: `names/${name}`,
+    unit: "ms",
+    round: async () => median(await timeEach(TIMES, once)),
   });
-  const restored = await timeEach(TIMES, async () => {
-    await using world = await openBenchWorld(state.path, [HOST]);
-    const store = await AdapterStore.open({ ...world, model, maxRank: 64, maxBytes: 2 ** 30 });
-    await store.close();
-  });
-  return [
-    { what: `${NAMES} names: registry opened, checked and read`, value: spread(opened, "ms") },
-    { what: `${NAMES} names: disk cache and store opened`, value: spread(restored, "ms") },
-    ...await measureListing(state.path),
+  const opening = [
+    series("registry", async () => openRegistry((await state.get()).path)),
+    series("store", async () => await openStore((await state.get()).path, await model.get())),
   ];
+  const asking = [
+    series("list", async () => {
+      const { data } = await (await server.get()).server.call("GET", "/v1/adapters");
+      if (data.length < NAMES) throw new Error(`${data.length} adapters are listed`);
+    }),
+    series("show", async () => {
+      await (await server.get()).server.call("GET", "/v1/adapters/adapter-1000");
+    }),
+  ];
+  return {
+    name: "adapters",
+    title: `${NAMES} adapters known by name`,
+    series: isQuick ? opening : [...opening, ...asking],
+    // They need a server of their own.
+    skipped: isQuick ? asking.map(({ name }) => ({ name, why: "--quick" })) : [],
+    close: async () => {
+      await server.close();
+      await state.close();
+    },
+  };
 }
 
-async function measureListing(stateDir: string): Promise<Figure[]> {
-  await using server = await BenchServer.start(["--allow-adapter-host", HOST], stateDir);
-  const listed = await timeEach(TIMES, async () => {
-    const { data } = await server.call("GET", "/v1/adapters");
-    if (data.length < NAMES) throw new Error(`${data.length} adapters are listed`);
-  });
-  const shown = await timeEach(TIMES, async () => {
-    await server.call("GET", "/v1/adapters/adapter-1000");
-  });
-  return [
-    { what: `${NAMES} names: GET /v1/adapters`, value: spread(listed, "ms") },
-    { what: `${NAMES} names: GET /v1/adapters/{name}`, value: spread(shown, "ms") },
-  ];
+async function startFilled(): Promise<{ server: BenchServer; close(): Promise<void> }> {
+  const state = filled();
+  const server = await BenchServer.start(["--allow-adapter-host", HOST], state.path);
+  return {
+    server,
+    async close() {
+      await server[Symbol.asyncDispose]();
+      state[Symbol.dispose]();
+    },
+  };
 }
 
-function fill(stateDir: string): void {
+/** Opened, checked and read. */
+function openRegistry(stateDir: string): void {
   using registry = Registry.open(join(stateDir, "adapters.sqlite"));
+  if (registry.rows().length !== NAMES) throw new Error("rows are missing");
+}
+
+/** With the cache on the disk. */
+async function openStore(stateDir: string, model: ModelConfig): Promise<void> {
+  await using world = await openBenchWorld(stateDir, [HOST]);
+  const store = await AdapterStore.open({ ...world, model, maxRank: 64, maxBytes: 2 ** 30 });
+  await store.close();
+}
+
+function filled(): StateDir {
+  const state = new StateDir();
+  using registry = Registry.open(join(state.path, "adapters.sqlite"));
   registry.putAll(Array.from({ length: NAMES }, (_, i) => ({
     name: `adapter-${i}`,
     url: `https://${HOST}/adapters/adapter-${i}`,
@@ -64,4 +101,5 @@ function fill(stateDir: string): void {
     examples: null,
     deleted: false,
   })));
+  return state;
 }

@@ -4,9 +4,8 @@
  * late, as from another town.
  */
 import { CONFIG_FILE, WEIGHTS_FILE } from "../../adapters/peft/mod.ts";
+import { DEMO } from "../demo_model.ts";
 import { FAR_MS, type OriginOptions } from "./origin_options.ts";
-
-const DEMO = "models/demo/adapters";
 
 interface Files {
   config: Uint8Array<ArrayBuffer>;
@@ -47,8 +46,8 @@ function answer(request: Request, path: string, files: ReadonlyMap<string, Files
 
 function readDemo(name: string): Files {
   return {
-    config: Deno.readFileSync(`${DEMO}/${name}/${CONFIG_FILE}`),
-    weights: Deno.readFileSync(`${DEMO}/${name}/${WEIGHTS_FILE}`),
+    config: Deno.readFileSync(`${DEMO}/adapters/${name}/${CONFIG_FILE}`),
+    weights: Deno.readFileSync(`${DEMO}/adapters/${name}/${WEIGHTS_FILE}`),
   };
 }
 

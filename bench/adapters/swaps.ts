@@ -1,27 +1,39 @@
-import { type Figure, format, percentiles, spread } from "../measure.ts";
+import type { BenchContext } from "../context.ts";
+import { Shared } from "../engine/shared.ts";
+import { percentiles } from "../measure.ts";
+import type { Reading, SeriesGroup } from "../series.ts";
+import { median } from "../statistics.ts";
 import { Gaps, type Span } from "./gaps.ts";
-import type { Origin } from "./origin.ts";
+import { Origin } from "./origin.ts";
 import { BenchServer } from "./server.ts";
 import type { Subject } from "./subject.ts";
 
 const STREAMS = 8;
 /** Room beside the adapters of the streams for one that is swapped or pinned, and what it replaces. */
 const ON_GPU = STREAMS + 2;
-const BLOCKS = 3;
-const PAIRS = 6;
+/** Spans with a change and quiet ones, of a round. */
+const PAIRS = 4;
+const QUICK_PAIRS = 2;
 /** Long streams, as a new one's prefill is a gap for the others. */
 const STREAM_TOKENS = 1900;
+/** Until the streams run. */
+const SETTLE_MS = 1000;
 /** Between a span in which something is done and the quiet one after it: longer than a gap. */
 const REST_MS = 120;
 
+interface Opened {
+  server: BenchServer;
+  origin: Origin;
+}
+
 /** Something that happens beside running streams. */
 interface Change {
-  what: string;
-  prepare?(): Promise<void>;
+  name: string;
+  prepare(): Promise<void>;
   run(): Promise<void>;
 }
 
-/** A change, and as long a time without any. */
+/** A change, and as long a time without any. Gaps between a stream's chunks, and times, in milliseconds. */
 interface Pair {
   during: number[];
   quiet: number[];
@@ -29,45 +41,58 @@ interface Pair {
 }
 
 /** What swaps and uploads cost eight streams, each with a small adapter of its own. */
-export async function measureSwaps(
-  origin: Origin,
+export function swapGroup(
+  { isQuick }: BenchContext,
   subjects: readonly Subject[],
-): Promise<Figure[]> {
-  await using server = await BenchServer.start([
-    ...origin.flags,
-    "--max-adapters",
-    String(ON_GPU),
-  ]);
-  const [{ adapter }] = subjects;
-  for (let i = 0; i < STREAMS; i++) await server.put(`stream-${i}`, origin.next(adapter));
-  const changes = [
-    ...subjects.map((subject) => swap(server, { origin, subject })),
-    upload(server, { origin, subject: subjects.at(-1)! }),
-  ];
-  const pairs = changes.map(() => [] as Pair[]);
-  for (let block = 0; block < BLOCKS; block++) {
-    for (const [i, change] of changes.entries()) {
-      await change.prepare?.();
-      pairs[i].push(...await besideStreams(server, change));
-    }
-  }
-  return changes.flatMap(({ what }, i) => figuresOf(what, pairs[i]));
+): SeriesGroup {
+  const opened = new Shared(() => open(subjects), close);
+  const large = subjects.at(-1)!;
+  const all = [...subjects.map((subject) => swap(opened, subject)), upload(opened, large)];
+  const changes = isQuick ? all.filter(({ name }) => name === `swap/${large.name}`) : all;
+  return {
+    name: "adapters",
+    title: `Adapters that change beside ${STREAMS} streams, demo pack over HTTP`,
+    series: changes.map((change) => ({
+      name: change.name,
+      unit: "ms",
+      round: async () => {
+        await change.prepare();
+        const pairs = isQuick ? QUICK_PAIRS : PAIRS;
+        return reading(await besideStreams((await opened.get()).server, { change, pairs }));
+      },
+    })),
+    skipped: all.filter((change) => !changes.includes(change))
+      .map(({ name }) => ({ name, why: "--quick" })),
+    close: () => opened.close(),
+  };
+}
+
+async function open(subjects: readonly Subject[]): Promise<Opened> {
+  const adapters = subjects.map(({ adapter }) => adapter);
+  const origin = await Origin.start({ adapters, blobBytes: 0 });
+  const server = await BenchServer.start([...origin.flags, "--max-adapters", String(ON_GPU)]);
+  for (let i = 0; i < STREAMS; i++) await server.put(`stream-${i}`, origin.next(adapters[0]));
+  return { server, origin };
+}
+
+async function close({ server, origin }: Opened): Promise<void> {
+  await server[Symbol.asyncDispose]();
+  origin[Symbol.dispose]();
 }
 
 /** A name that isn't used, but is on the GPU, moves to content that nobody has seen. */
-function swap(
-  server: BenchServer,
-  { origin, subject: { adapter, label } }: { origin: Origin; subject: Subject },
-): Change {
+function swap(opened: Shared<Opened>, { name: size, adapter }: Subject): Change {
   const name = `swapped-${adapter}`;
   return {
-    what: `a swap by PUT, ${label}`,
+    name: `swap/${size}`,
     async prepare() {
+      const { server, origin } = await opened.get();
       await server.put(name, origin.next(adapter));
       await server.call("POST", `/v1/adapters/${name}/pin`);
       await server.call("POST", `/v1/adapters/${name}/unpin`);
     },
     async run() {
+      const { server, origin } = await opened.get();
       const { level } = await server.put(name, origin.next(adapter));
       if (level !== "gpu") throw new Error(`${name} was swapped to content in ${level}`);
     },
@@ -75,18 +100,17 @@ function swap(
 }
 
 /** One of a few adapters in memory, of which not all fit on the GPU, is brought there. */
-function upload(
-  server: BenchServer,
-  { origin, subject: { adapter, label } }: { origin: Origin; subject: Subject },
-): Change {
+function upload(opened: Shared<Opened>, { name: size, adapter }: Subject): Change {
   const names = Array.from({ length: ON_GPU - STREAMS + 1 }, (_, i) => `pinned-${adapter}-${i}`);
   let turn = 0;
   return {
-    what: `an upload from memory, ${label}`,
+    name: `upload/${size}`,
     async prepare() {
+      const { server, origin } = await opened.get();
       for (const name of names) await server.put(name, origin.next(adapter));
     },
     async run() {
+      const { server } = await opened.get();
       const path = `/v1/adapters/${names[turn++ % names.length]}`;
       const { level } = await server.call("POST", `${path}/pin`);
       if (level !== "gpu") throw new Error(`${path} is in ${level}`);
@@ -95,14 +119,17 @@ function upload(
   };
 }
 
-async function besideStreams(server: BenchServer, change: Change): Promise<Pair[]> {
+async function besideStreams(
+  server: BenchServer,
+  { change, pairs }: { change: Change; pairs: number },
+): Promise<Pair[]> {
   const stop = new AbortController();
   const gaps = new Gaps();
   const streams = Array.from({ length: STREAMS }, async (_, i) => {
     const fields = { max_tokens: STREAM_TOKENS, lora: [{ id: `stream-${i}` }] };
     while (!stop.signal.aborted) await gaps.follow(server.stream(fields), stop.signal);
   });
-  const spans = measurePairs(change).finally(() => stop.abort());
+  const spans = measurePairs(change, pairs).finally(() => stop.abort());
   await Promise.all([spans, ...streams]);
   return (await spans).map(({ during, quiet }) => ({
     during: gaps.within(during),
@@ -111,10 +138,13 @@ async function besideStreams(server: BenchServer, change: Change): Promise<Pair[
   }));
 }
 
-async function measurePairs({ run }: Change): Promise<{ during: Span; quiet: Span }[]> {
+async function measurePairs(
+  { run }: Change,
+  count: number,
+): Promise<{ during: Span; quiet: Span }[]> {
   const pairs: { during: Span; quiet: Span }[] = [];
-  await pause(1000);
-  for (let i = 0; i < PAIRS; i++) {
+  await pause(SETTLE_MS);
+  for (let i = 0; i < count; i++) {
     const from = performance.now();
     await run();
     const to = performance.now();
@@ -127,20 +157,18 @@ async function measurePairs({ run }: Change): Promise<{ during: Span; quiet: Spa
   return pairs;
 }
 
-function figuresOf(what: string, pairs: readonly Pair[]): Figure[] {
-  const took = pairs.map(({ ms }) => ms);
-  const stalls = pairs.map(({ during, quiet }) => longest(during) - longest(quiet));
-  return [
-    { what: `${what}, beside ${STREAMS} streams`, value: spread(took, "ms") },
-    { what: "gap between a stream's chunks meanwhile", value: gaps(pairs, "during") },
-    { what: "the same in as long a time without", value: gaps(pairs, "quiet") },
-    { what: "stall: the longest gap less the longest without", value: spread(stalls, "ms") },
-  ];
-}
-
-function gaps(pairs: readonly Pair[], which: "during" | "quiet"): string {
-  const { p50, p99 } = percentiles(pairs.flatMap((pair) => pair[which]));
-  return `${format(p50, "ms")}, p99 ${format(p99, "ms")}`;
+/** `stall`: the longest gap of a change less the longest of its quiet twin, in the middle of the pairs. */
+function reading(pairs: readonly Pair[]): Reading {
+  const gap = percentiles(pairs.flatMap(({ during }) => during));
+  const quiet = percentiles(pairs.flatMap(({ quiet }) => quiet));
+  return {
+    takes: median(pairs.map(({ ms }) => ms)),
+    stall: median(pairs.map(({ during, quiet }) => longest(during) - longest(quiet))),
+    gap_p50: gap.p50,
+    gap_p99: gap.p99,
+    quiet_gap_p50: quiet.p50,
+    quiet_gap_p99: quiet.p99,
+  };
 }
 
 function longest(gaps: readonly number[]): number {

@@ -1,7 +1,8 @@
 import type { BenchContext } from "../context.ts";
 
 const BATCHES = [1, 2, 4, 8, 16, 32, 64];
-const QUICK_BATCHES = [1, 8, 32];
+
+const QUICK_BATCHES = [1, 8];
 
 /** Rows of the decode series, and those that are left out. */
 export function decodeBatches(
@@ -18,9 +19,8 @@ export function decodeBatches(
 /** How long prompts and answers of a decode series are: short where a step takes long. */
 export function decodePlan(
   { isSoftware, isQuick }: BenchContext,
-  batch: number,
 ): { promptTokens: number; answerTokens: number } {
   if (!isSoftware) return { promptTokens: 64, answerTokens: 128 };
   // A large batch's prompts take longer than its answers, and its rows start one after another.
-  return { promptTokens: 16, answerTokens: isQuick && batch < 32 ? 33 : 65 };
+  return { promptTokens: 16, answerTokens: isQuick ? 33 : 65 };
 }

@@ -17,7 +17,7 @@ const PREFILL_TOKENS = 512;
 /** Of a mixture of three; they need not add up to one. */
 const WEIGHT = 0.4;
 
-const LEFT_OUT_OF_QUICK = ["decode/one_qv", "decode/ranks"];
+const LEFT_OUT_OF_QUICK = ["decode/one_qv", "decode/ranks", "prefill/base", "prefill/one"];
 
 interface Opened {
   /** Without adapters: the one that the others are held against. */
@@ -29,7 +29,7 @@ interface Opened {
 /** What adapters cost: throughput beside that of an engine that has none. Null: the demo pack. */
 export function loraGroup(context: BenchContext, shape: Shape | null): SeriesGroup {
   const opened = new Shared(() => open(shape), close);
-  const answerTokens = context.isSoftware ? (shape ? 13 : 65) : 128;
+  const answerTokens = context.isSoftware ? (shape ? 13 : context.isQuick ? 33 : 65) : 128;
   const promptTokens = context.isSoftware ? 16 : 64;
   const decode = (
     name: string,

@@ -1,3 +1,4 @@
+import { adapterGroups } from "../adapters/mod.ts";
 import type { BenchContext } from "../context.ts";
 import type { GROUPS } from "../options.ts";
 import { demoPeers, shapePeers } from "../peers/mod.ts";
@@ -34,19 +35,19 @@ export function groupsOf(
     case "resident":
       return [residentGroup(context)];
     case "router":
-      return [routerGroup()];
+      return [routerGroup(context)];
     case "start":
       return [startGroup()];
     case "http":
       return [httpGroup(context)];
+    case "adapters":
+      return adapterGroups(context);
     case "context":
       return [contextGroup(context)];
     case "shapes":
       return context.shapes.map((shape) => shapeGroup(context, shape));
     case "quantized":
-      return context.isQuick && context.isSoftware
-        ? []
-        : context.shapes.map((shape) => quantizedGroup(context, shape));
+      return context.shapes.map((shape) => quantizedGroup(context, shape));
     case "kernels":
       return kernelModels(context).map((shape) => kernelGroup(context, shape));
     case "peers":

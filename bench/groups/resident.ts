@@ -41,7 +41,7 @@ export function residentGroup(context: BenchContext): SeriesGroup {
       close,
     ),
   }));
-  const answerTokens = context.isSoftware ? 65 : 128;
+  const answerTokens = context.isSoftware ? (context.isQuick ? 33 : 65) : 128;
   return {
     name: "resident",
     title: `Adapters that wait, demo pack, ${BATCH} rows of one adapter`,

@@ -1,4 +1,5 @@
 import { BenchServer } from "../adapters/server.ts";
+import type { BenchContext } from "../context.ts";
 import { promptOf } from "../engine/batch.ts";
 import { Shared } from "../engine/shared.ts";
 import type { Reading, SeriesGroup } from "../series.ts";
@@ -8,7 +9,8 @@ const PROMPT_TOKENS = 512;
 const REQUESTS = 3;
 
 /** The time to the first token of a routed request over HTTP, and the router's share of it. */
-export function routerGroup(): SeriesGroup {
+export function routerGroup({ isQuick }: BenchContext): SeriesGroup {
+  const requests = isQuick ? 1 : REQUESTS;
   const server = new Shared(() => BenchServer.start([]), (it) => it[Symbol.asyncDispose]());
   let salt = 500_000;
   const first = async (model?: string) => {
@@ -33,13 +35,13 @@ export function routerGroup(): SeriesGroup {
       {
         name: "first_token/base",
         unit: "ms",
-        round: async () => median((await several(() => first())).map(({ ms }) => ms)),
+        round: async () => median((await several(requests, () => first())).map(({ ms }) => ms)),
       },
       {
         name: "first_token/auto",
         unit: { ms: "ms", route: "ms", share: "share" },
         round: async (): Promise<Reading> => {
-          const all = await several(() => first("auto"));
+          const all = await several(requests, () => first("auto"));
           if (all.some(({ routeMs }) => routeMs === 0)) throw new Error("a request had no route");
           return {
             ms: median(all.map(({ ms }) => ms)),
@@ -58,8 +60,8 @@ export function routerGroup(): SeriesGroup {
   };
 }
 
-async function several<T>(ask: () => Promise<T>): Promise<T[]> {
+async function several<T>(count: number, ask: () => Promise<T>): Promise<T[]> {
   const answers: T[] = [];
-  for (let i = 0; i < REQUESTS; i++) answers.push(await ask());
+  for (let i = 0; i < count; i++) answers.push(await ask());
   return answers;
 }

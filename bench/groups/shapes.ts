@@ -15,7 +15,6 @@ const ELEMENT_BYTES = 2;
 const LEAST_PREFILL_TOKENS = 64;
 /** Prompts of decode series; a context grows by the answer. */
 const PROMPT_TOKENS = 64;
-
 interface Opened {
   engine: Engine;
   limits: Limits;
@@ -67,7 +66,7 @@ export function shapeGroup(context: BenchContext, shape: Shape): SeriesGroup {
         round: () => prefill(tokens),
       })),
     ],
-    ratios: [8, 32].map((batch) => ({
+    ratios: [8, 32].filter((batch) => batches.includes(batch)).map((batch) => ({
       name: `decode, throughput of ${batch} rows over 1`,
       over: `decode/batch=${batch}/rate`,
       under: "decode/batch=1/rate",

@@ -6,6 +6,7 @@ import type { BenchContext } from "../context.ts";
 import { promptOf, runBatch } from "../engine/batch.ts";
 import { Shared } from "../engine/shared.ts";
 import { writeRandomModel } from "../shapes/random_model.ts";
+import { folderName } from "../shapes/shape_files.ts";
 import type { Shape } from "../shapes/shapes.ts";
 import type { Ratio, Series, SeriesGroup } from "../series.ts";
 import { type PeerDecoder, type PeerName, PEERS } from "./peer.ts";
@@ -18,6 +19,7 @@ const SHAPE_DIRECTORY = ".weft/bench/peers/shapes";
 const BATCHES = [1, 8];
 const PREFILL = 512;
 const PROMPT_TOKENS = 64;
+const QUICK_PROMPT_TOKENS = 16;
 const MAX_MODEL_LEN = 1024;
 
 /** Answers whose tokens are compared. */
@@ -26,9 +28,10 @@ const COMPARED_SALT = 5;
 
 /**
  * Those that are worth their time on a kind of device: how logits come back matters where a step is
- * short.
+ * short; a quick run has one peer.
  */
-export function peersFor({ isSoftware }: Pick<PeerContext, "isSoftware">): PeerName[] {
+export function peersFor({ isSoftware, isQuick }: PeerContext): PeerName[] {
+  if (isSoftware && isQuick) return ["onnxruntime-web"];
   return PEERS.filter((peer) => !isSoftware || peer !== "onnxruntime-web, quick readback");
 }
 
@@ -48,7 +51,7 @@ export function demoPeers(context: PeerContext): SeriesGroup {
  * Qwen2-0.5B do and those of larger shapes don't.
  */
 export function shapePeers(context: PeerContext, shape: Shape): SeriesGroup {
-  const directory = `${SHAPE_DIRECTORY}/${shape.name.replaceAll(/[^\w.-]+/g, "_")}`;
+  const directory = `${SHAPE_DIRECTORY}/${folderName(shape)}`;
   return peerGroup(context, {
     name: `peers/${shape.name}`,
     title: `${shape.name}, random weights, on Weft and its peers`,
@@ -64,7 +67,7 @@ export function shapePeers(context: PeerContext, shape: Shape): SeriesGroup {
 }
 
 function peerGroup(
-  { isSoftware }: PeerContext,
+  { isSoftware, isQuick }: PeerContext,
   { name, title, directory, answerTokens }: {
     name: string;
     title: string;
@@ -76,14 +79,15 @@ function peerGroup(
     async () => await openWeft(await directory.get()),
     (engine) => engine.close(),
   );
-  const others = peersFor({ isSoftware }).map((peer) => ({
+  const others = peersFor({ isSoftware, isQuick }).map((peer) => ({
     peer,
     decoder: new Shared(
       async () => await openPeer(peer, await directory.get()),
       (decoder) => decoder.close(),
     ),
   }));
-  const run = { promptTokens: PROMPT_TOKENS, answerTokens };
+  const promptTokens = isSoftware && isQuick ? QUICK_PROMPT_TOKENS : PROMPT_TOKENS;
+  const run = { promptTokens, answerTokens };
   const series: Series[] = [];
   const ratios: Ratio[] = [];
   const add = (work: string, weftRate: () => Promise<number>, peerRate: PeerRate) => {
@@ -116,7 +120,8 @@ function peerGroup(
     },
     prefillRate,
   );
-  for (const { peer, decoder } of others) {
+  const compared = isSoftware && isQuick ? [] : others;
+  for (const { peer, decoder } of compared) {
     series.push({
       name: `same tokens/${peer}`,
       unit: "share",

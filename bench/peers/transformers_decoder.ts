@@ -1,4 +1,4 @@
-import { cp, mkdir, realpath, writeFile } from "node:fs/promises";
+import { cp, mkdir, realpath, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { openModelDirectory } from "../../engine/loader/mod.ts";
@@ -28,18 +28,24 @@ export class TransformersDecoder implements PeerDecoder {
 
   /** Once a thread, which must not need its `location`. */
   static async open(options: PeerOptions): Promise<TransformersDecoder> {
-    const name = options.modelDirectory.replaceAll(/[^\w.-]+/g, "_");
-    await writeOnnxDirectory(join(DIRECTORY, name), options);
-    const library = await importLibrary();
-    const { env } = library;
-    env.allowRemoteModels = false;
-    env.allowLocalModels = true;
-    env.localModelPath = `${pathToFileURL(resolve(DIRECTORY))}/`;
-    const model = await library.AutoModelForCausalLM.from_pretrained(name, {
-      device: "webgpu",
-      dtype: options.dtype === "f16" ? "fp16" : "fp32",
-    });
-    return new TransformersDecoder(library, model);
+    const name = modelId(options.modelDirectory);
+    const directory = join(DIRECTORY, name);
+    try {
+      await writeOnnxDirectory(directory, options);
+      const library = await importLibrary();
+      const { env } = library;
+      env.allowRemoteModels = false;
+      env.allowLocalModels = true;
+      env.localModelPath = `${pathToFileURL(resolve(DIRECTORY))}/`;
+      const model = await library.AutoModelForCausalLM.from_pretrained(name, {
+        device: "webgpu",
+        dtype: options.dtype === "f16" ? "fp16" : "fp32",
+      });
+      return new TransformersDecoder(library, model);
+    } finally {
+      // Its memory has the model now, as much again as the files.
+      await rm(directory, { recursive: true, force: true });
+    }
   }
 
   async generate(prompts: readonly number[][], maxTokens: number): Promise<PeerAnswer> {
@@ -76,6 +82,14 @@ export class TransformersDecoder implements PeerDecoder {
   }
 }
 
+/**
+ * A folder's path as a model's name. Where transformers.js finds a name not well-formed, such as one that
+ * begins with a dot, it doesn't look in `localModelPath` at all; 96 characters are the most.
+ */
+export function modelId(path: string): string {
+  return path.replaceAll(/\W+/g, "-").slice(-96).replaceAll(/^-+|-+$/g, "");
+}
+
 async function writeOnnxDirectory(directory: string, options: PeerOptions): Promise<void> {
   const { modelDirectory, dtype, maxModelLen } = options;
   await mkdir(join(directory, "onnx"), { recursive: true });
@@ -89,8 +103,8 @@ async function writeOnnxDirectory(directory: string, options: PeerOptions): Prom
   );
 }
 
-function ignoreMissing(error: unknown): void {
-  if (!(error instanceof Deno.errors.NotFound)) throw error;
+function ignoreMissing(error: { code?: string }): void {
+  if (error.code !== "ENOENT") throw error;
 }
 
 /** The web build with files for network addresses: it would fetch its WebAssembly from a CDN. */

@@ -9,9 +9,14 @@ export class Figures {
     this.#lines = new Map(lines.map((line) => [line.name, line]));
   }
 
+  /** One value a round; none where it wasn't measured. */
+  series(name: string): { values: readonly number[]; unit: string } {
+    return this.#lines.get(name) ?? { values: [], unit: "" };
+  }
+
   /** Of one series, one a round; none where it wasn't measured. */
   values(name: string): readonly number[] {
-    return this.#lines.get(name)?.values ?? [];
+    return this.series(name).values;
   }
 
   /** Of the same rounds. */

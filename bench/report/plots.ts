@@ -1,4 +1,5 @@
 import { summaryOf } from "../run/ratios.ts";
+import { LEVELS } from "./adapters_section.ts";
 import type { Device } from "./devices.ts";
 import { Figures } from "./figures.ts";
 import { barChart } from "./svg/bar_chart.ts";
@@ -15,7 +16,7 @@ export interface Plot {
 /** What can be drawn of one device's figures. */
 export function plotsOf({ slug, lines }: Device): Plot[] {
   const figures = new Figures(lines);
-  return [decode(slug, figures), context(slug, figures), lora(slug, figures)]
+  return [decode, context, lora, firstTokens].map((plot) => plot(slug, figures))
     .filter((plot) => plot !== null);
 }
 
@@ -91,6 +92,28 @@ function lora(slug: string, figures: Figures): Plot | null {
         name: model,
         values: LORA.map((what) =>
           middle(figures.ratios(`lora/${model}/decode/${what}`, `lora/${model}/decode/base`))
+        ),
+      })),
+    }),
+  };
+}
+
+function firstTokens(slug: string, figures: Figures): Plot | null {
+  const sizes = figures.between("adapters/first_token/", "/base");
+  if (sizes.length === 0) return null;
+  const title = `First token by where the adapter is, ${slug}`;
+  return {
+    file: `adapters-${slug}.svg`,
+    text: title,
+    svg: barChart({
+      title,
+      unit: "milliseconds from the request",
+      digits: 0,
+      labels: LEVELS.map(([level]) => level.replaceAll("_", " ")),
+      series: sizes.map((size) => ({
+        name: `${size} adapter`,
+        values: LEVELS.map(([level]) =>
+          middle(figures.values(`adapters/first_token/${size}/${level}`))
         ),
       })),
     }),

@@ -1,6 +1,7 @@
 import { number, table } from "../eval/report/markdown.ts";
 import { show } from "../run/print.ts";
 import { summaryOf } from "../run/ratios.ts";
+import { adaptersSection } from "./adapters_section.ts";
 import { barsOf } from "./bars.ts";
 import { barTable } from "./bars_section.ts";
 import type { Device } from "./devices.ts";
@@ -11,7 +12,7 @@ const NOTHING =
 
 /** The sections of docs/BENCHMARKS.md by the name in their markers. */
 export function sectionsOf(devices: readonly Device[]): Record<string, string> {
-  const sections = { run, targets, series, kernels };
+  const sections = { run, targets, series, kernels, adapters: adaptersSection };
   return Object.fromEntries(
     Object.entries(sections).map(([name, section]) => [
       name,
@@ -32,9 +33,11 @@ function targets({ slug, lines }: Device): string {
   return `### ${slug}: targets\n\n${barTable(barsOf(lines))}`;
 }
 
-/** All but the kernels. */
+/** All but what has a section of its own, where it was measured. */
 function series({ slug, lines }: Device): string {
-  const shown = lines.filter(({ name }) => !name.startsWith("kernels/"));
+  const shown = lines.filter(({ name, values }) =>
+    !name.startsWith("kernels/") && !(name.startsWith("adapters/") && values.length > 0)
+  );
   const rows = shown.filter(({ values }) => values.length > 0).map(({ name, unit, values }) => {
     const { middle, least, most } = summaryOf(values)!;
     return [name, show(middle, unit), show(least, unit), show(most, unit), String(values.length)];

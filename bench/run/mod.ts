@@ -1,10 +1,9 @@
 import { rm } from "node:fs/promises";
-import { benchAdapters } from "../adapters/mod.ts";
 import { contextOf } from "../context.ts";
 import { type Environment, readEnvironment } from "../environment.ts";
 import { groupsOf } from "../groups/mod.ts";
-import { type Figure, printFigures } from "../measure.ts";
-import { type BenchOptions, GROUPS, type Part, TABLES } from "../options.ts";
+import { printFigures } from "../measure.ts";
+import { type BenchOptions, GROUPS, type Part } from "../options.ts";
 import { benchPlatform } from "../platform/mod.ts";
 import { barsOf } from "../report/bars.ts";
 import { barTable } from "../report/bars_section.ts";
@@ -14,11 +13,6 @@ import { removeShapes } from "../shapes/shape_files.ts";
 import { printGroup } from "./print.ts";
 import { Progress } from "./progress.ts";
 import { type GroupResult, measureGroup } from "./rounds.ts";
-
-const FIGURES: Record<typeof TABLES[number], () => Promise<Figure[]>> = {
-  platform: benchPlatform,
-  adapters: benchAdapters,
-};
 
 /** Behind it a quick run begins nothing more: a busy machine gets fewer figures, not a longer run. */
 const QUICK_MS = 165_000;
@@ -44,10 +38,9 @@ export async function runBench(options: BenchOptions): Promise<number> {
     console.log(`\n## Targets\n\n${barTable(barsOf(await readLines(path)))}\n`);
     console.error(`Wrote ${path}`);
   }
-  for (const table of TABLES) {
-    if (!options.parts.includes(table)) continue;
-    console.log(`\n## ${table}\n`);
-    printFigures(await FIGURES[table]());
+  if (options.parts.includes("platform")) {
+    console.log("\n## platform\n");
+    printFigures(await benchPlatform());
   }
   return failures > 0 ? 1 : 0;
 }

@@ -9,13 +9,18 @@ const COMPLETE = "complete.json";
 
 /** A model directory of random weights, written where an earlier group hasn't. */
 export async function shapeDirectory(shape: Shape): Promise<string> {
-  const path = `${DIRECTORY}/${shape.name.replaceAll(/[^\w.-]+/g, "_")}`;
+  const path = `${DIRECTORY}/${folderName(shape)}`;
   const config = JSON.stringify(shape.config);
   const there = await readFile(`${path}/${COMPLETE}`, "utf8").catch(() => null);
   if (there === config) return path;
   await writeRandomModel(path, shape);
   await writeFile(`${path}/${COMPLETE}`, config);
   return path;
+}
+
+/** `qwen2-0.5b-4-layers`. */
+export function folderName({ name }: Shape): string {
+  return name.toLowerCase().replaceAll(/[^a-z0-9.]+/g, "-");
 }
 
 /** Deletes what `shapeDirectory` wrote. */

@@ -1,17 +1,22 @@
 import assert from "node:assert/strict";
 import { contextOf } from "../../bench/context.ts";
 import { groupsOf } from "../../bench/groups/mod.ts";
-import { exponential } from "../../bench/groups/http.ts";
 import { GROUPS } from "../../bench/options.ts";
 import { WeftError } from "../../engine/core/errors.ts";
 
-const names = (isSoftware: boolean, shapes: string[] | null = null) =>
-  contextOf({ isQuick: false, shapes }, { isSoftware }).shapes.map(({ name }) => name);
+const names = (isSoftware: boolean, shapes: string[] | null = null, isQuick = false) =>
+  contextOf({ isQuick, shapes }, { isSoftware }).shapes.map(({ name }) => name);
 
 Deno.test("a software driver gets the smallest shape, cut to four layers, a GPU all", () => {
   assert.deepEqual(names(true), ["Qwen2-0.5B, 4 layers"]);
   assert.deepEqual(names(false), ["Qwen2-0.5B", "Qwen2-1.5B", "Llama-3-8B"]);
   assert.deepEqual(names(false, ["Llama-3-8B"]), ["Llama-3-8B"]);
+});
+
+Deno.test("a quick run on a software driver has a small shape unless it is told another", () => {
+  assert.deepEqual(names(true, null, true), ["small"]);
+  assert.deepEqual(names(true, ["Qwen2-0.5B"], true), ["Qwen2-0.5B, 4 layers"]);
+  assert.deepEqual(names(false, null, true), names(false));
 });
 
 Deno.test("a shape that isn't there is refused with those that are", () => {
@@ -40,6 +45,10 @@ for (const isSoftware of [true, false]) {
           assert.ok(known.includes(side), `${name}: ${side}`);
         }
       }
+      // A quick run has something of each part.
+      for (const part of GROUPS) {
+        assert.ok(groupsOf(part, context).some(({ series }) => series.length > 0), part);
+      }
       // Each part begins with its own name, by which --only finds it.
       for (const part of GROUPS) {
         for (const { name } of groupsOf(part, context)) {
@@ -49,10 +58,3 @@ for (const isSoftware of [true, false]) {
     });
   }
 }
-
-Deno.test("pauses are exponential: their mean, and none for the least number", () => {
-  const count = 10_000;
-  const pauses = Array.from({ length: count }, (_, i) => exponential(50, (i + 0.5) / count));
-  assert.ok(Math.abs(pauses.reduce((a, b) => a + b) / count - 50) < 0.5);
-  assert.equal(Math.abs(exponential(50, 0)), 0);
-});

@@ -36,7 +36,7 @@ Deno.test("report is a command of its own", () => {
 });
 
 testRefusals(parseOptions, [
-  ["lorra", /Cannot measure "lorra": there is limits, start, .*adapters, or report/],
+  ["lorra", /Cannot measure "lorra": there is limits, start, .*adapters, .*platform, or report/],
   ["report demo", /Cannot run "report demo": report alone/],
   ["--only decode", /Cannot use --only "decode": names begin with limits, start/],
   ["--rounds 0", /Cannot use --rounds "0": it takes a whole number from 1/],

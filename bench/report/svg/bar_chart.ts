@@ -8,9 +8,11 @@ export interface BarSeries {
 
 /** Bars side by side over labels. @throws {RangeError} without a value. */
 export function barChart(
-  { title, unit, labels, series }: {
+  { title, unit, digits = 2, labels, series }: {
     title: string;
     unit: string;
+    /** Behind the point. */
+    digits?: number;
     labels: readonly string[];
     series: readonly BarSeries[];
   },
@@ -34,7 +36,7 @@ export function barChart(
         return [
           `<rect x="${round(x + 1)}" y="${y}" width="${round(bar - 2)}" ` +
           `height="${round(yOf(0) - y)}" fill="${COLOURS[i % COLOURS.length]}"/>`,
-          label(value.toFixed(2), { x: x + bar / 2, y: y - 4 }),
+          label(value.toFixed(digits), { x: x + bar / 2, y: y - 4 }),
         ];
       }),
     ];

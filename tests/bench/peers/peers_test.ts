@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { decoderGraph } from "../../../bench/peers/decoder_graph.ts";
 import { demoPeers, peersFor, shapePeers } from "../../../bench/peers/mod.ts";
 import type { PeerDecoder, PeerName } from "../../../bench/peers/peer.ts";
 import { PeerClient } from "../../../bench/peers/peer_client.ts";
+import { modelId } from "../../../bench/peers/transformers_decoder.ts";
 import { shapes } from "../../../bench/shapes/shapes.ts";
 import { WeftError } from "../../../engine/core/errors.ts";
 import { readModelConfig } from "../../../engine/mod.ts";
@@ -25,10 +27,9 @@ async function readExpected(model: string): Promise<Expected["prompts"]> {
 
 async function withPeer(
   peer: PeerName,
-  model: string,
+  modelDirectory: string,
   test: (decoder: PeerDecoder) => Promise<void>,
 ): Promise<void> {
-  const modelDirectory = `${FIXTURES}${model}`;
   const decoder = await PeerClient.open(peer, { modelDirectory, dtype: "f32", maxModelLen: 128 });
   try {
     await test(decoder);
@@ -49,7 +50,7 @@ const PROMPTS = [1, -1];
 
 Deno.test("on onnxruntime-web a Llama with scaled rotations and a head of its own has PyTorch's logits and tokens, and rows of a batch what they have alone", async () => {
   const expected = await readExpected("llama");
-  await withPeer("onnxruntime-web", "llama", async (decoder) => {
+  await withPeer("onnxruntime-web", `${FIXTURES}llama`, async (decoder) => {
     for (const { prompt, logits, greedy } of PROMPTS.map((i) => expected.at(i)!)) {
       const { tokens, firstLogits } = await decoder.generate([prompt], ANSWER);
       const worst = worstDifference(firstLogits![0], logits);
@@ -68,7 +69,7 @@ Deno.test("on onnxruntime-web a Llama with scaled rotations and a head of its ow
 });
 
 Deno.test("with quick readback a Qwen2 with biases and a tied head has PyTorch's logits and tokens", async () => {
-  await withPeer("onnxruntime-web, quick readback", "qwen2", async (decoder) => {
+  await withPeer("onnxruntime-web, quick readback", `${FIXTURES}qwen2`, async (decoder) => {
     const { prompt, logits, greedy } = (await readExpected("qwen2"))[1];
     const { tokens, firstLogits } = await decoder.generate([prompt], ANSWER);
     const worst = worstDifference(firstLogits![0], logits);
@@ -77,14 +78,24 @@ Deno.test("with quick readback a Qwen2 with biases and a tied head has PyTorch's
   });
 });
 
-Deno.test("transformers.js draws PyTorch's greedy tokens from the same file", async () => {
-  await withPeer("transformers.js", "qwen2", async (decoder) => {
-    const { prompt, greedy } = (await readExpected("qwen2"))[1];
-    const { tokens, restMs } = await decoder.generate([prompt, prompt], ANSWER);
-    const expected = greedy.slice(0, ANSWER);
-    assert.deepEqual(tokens, [expected, expected]);
-    assert.ok(restMs > 0);
-  });
+Deno.test("transformers.js draws PyTorch's greedy tokens from the same file, in a folder of any name", async () => {
+  await Deno.mkdir(".weft", { recursive: true });
+  const directory = await Deno.makeTempDir({ dir: ".weft", prefix: "peer, 4 layers " });
+  try {
+    for (const file of ["config.json", "model.safetensors"]) {
+      await Deno.copyFile(`${FIXTURES}qwen2/${file}`, `${directory}/${file}`);
+    }
+    await withPeer("transformers.js", directory, async (decoder) => {
+      const { prompt, greedy } = (await readExpected("qwen2"))[1];
+      const { tokens, restMs } = await decoder.generate([prompt, prompt], ANSWER);
+      const expected = greedy.slice(0, ANSWER);
+      assert.deepEqual(tokens, [expected, expected]);
+      assert.ok(restMs > 0);
+    });
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+    assert.equal(existsSync(`.weft/bench/peers/${modelId(directory)}`), false, "files are left");
+  }
 });
 
 for (const model of ["qwen3", "mistral"]) {
@@ -96,6 +107,17 @@ for (const model of ["qwen3", "mistral"]) {
     );
   });
 }
+
+Deno.test("a model's name for transformers.js is well-formed, whatever its folder's path is", () => {
+  // As transformers.js checks it (src/utils/hub/constants.js).
+  const wellFormed = /^\b[\w\-.]{1,96}\b$/;
+  const shape = ".weft/bench/peers/shapes/qwen2-0.5b-4-layers";
+  for (const path of [shape, "models/demo", "/a/b, 4 layers/", `/long/${"folder-".repeat(30)}`]) {
+    assert.match(modelId(path), wellFormed);
+    assert.doesNotMatch(modelId(path), /--|\.\./);
+  }
+  assert.equal(modelId(shape), "weft-bench-peers-shapes-qwen2-0-5b-4-layers");
+});
 
 Deno.test("a peer that can't be opened says why", async () => {
   const options = { modelDirectory: `${FIXTURES}none`, dtype: "f32", maxModelLen: 8 } as const;

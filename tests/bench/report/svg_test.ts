@@ -72,9 +72,18 @@ Deno.test("a device's plots are those that it has figures for", () => {
     line("shapes/Qwen2-0.5B, 4 layers/decode/batch=1/rate", [5]),
     line("context/small/decode/context=1024", [50]),
     line("context/small/decode/context=16384", [40]),
+    line("adapters/first_token/large/base", [60]),
+    line("adapters/first_token/large/disk", [112]),
   ];
   const plots = plotsOf({ slug: "llvmpipe", lines });
-  assert.deepEqual(plots.map(({ file }) => file), ["decode-llvmpipe.svg", "context-llvmpipe.svg"]);
+  assert.deepEqual(plots.map(({ file }) => file), [
+    "decode-llvmpipe.svg",
+    "context-llvmpipe.svg",
+    "adapters-llvmpipe.svg",
+  ]);
   for (const { svg } of plots) elementsOf(svg);
+  // A bar for each level that was measured, and one for the key.
+  assert.equal(elementsOf(plots[2].svg).filter((name) => name === "rect").length, 2 + 1);
+  assert.match(plots[2].svg, />112<[^]*>far origin</);
   assert.match(plots[0].svg, /Qwen2-0\.5B, 4 layers/);
 });

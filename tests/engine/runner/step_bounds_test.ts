@@ -15,6 +15,7 @@ const RANK = 16;
 /** Bursts that are watched: enough for a row's blocks to run out and be refilled. */
 const BURSTS = 6;
 const TIMED_BURSTS = 40;
+const HEAP_BURSTS = 30;
 
 const TINY = {
   architectures: ["LlamaForCausalLM"],
@@ -58,6 +59,9 @@ interface Watched {
   plain: GpuCounts[];
   adapted: GpuCounts[];
   hostUs: number;
+  /** Bytes of JavaScript objects that a burst makes. */
+  plainHeap: number;
+  adaptedHeap: number;
 }
 
 async function measure(layers: number): Promise<Watched> {
@@ -71,9 +75,13 @@ async function measure(layers: number): Promise<Watched> {
     const runner = await LocalRunner.open(directory, { maxBatch: ROWS, maxModelLen: 512 });
     try {
       const plain = await watch(calls, runner, { rank: 0 });
-      const hostUs = await calls.unwatched(() => leastHostUs(runner, plain[0].dispatches));
+      const { hostUs, plainHeap } = await calls.unwatched(async () => ({
+        hostUs: await leastHostUs(runner, plain[0].dispatches),
+        plainHeap: await leastHeapBytes(runner),
+      }));
       const adapted = await watch(calls, runner, { rank: RANK });
-      return { plain, adapted, hostUs };
+      const adaptedHeap = await calls.unwatched(() => leastHeapBytes(runner));
+      return { plain, adapted, hostUs, plainHeap, adaptedHeap };
     } finally {
       await runner.close();
     }
@@ -91,6 +99,21 @@ async function leastHostUs(runner: LocalRunner, dispatches: number): Promise<num
   return least;
 }
 
+/**
+ * What the heap grows by in a burst in which nothing is collected: the least of several, as the first ones
+ * compile, and as timers and messages of the process add to some.
+ */
+async function leastHeapBytes(runner: LocalRunner): Promise<number> {
+  let least = Infinity;
+  for (let i = 0; i < HEAP_BURSTS; i++) {
+    const before = Deno.memoryUsage().heapUsed;
+    await runner.step();
+    const grown = Deno.memoryUsage().heapUsed - before;
+    if (grown > 0) least = Math.min(least, grown);
+  }
+  return least;
+}
+
 /** Dispatches of a token's step. */
 const perStep = ([{ dispatches }]: readonly GpuCounts[]) => dispatches / BURST;
 
@@ -98,7 +121,7 @@ function most(what: string, value: number, bound: number): void {
   assert.ok(value <= bound, `${what}: ${value}, and step_bounds.json allows ${bound}`);
 }
 
-Deno.test("a decode step stays within its dispatches, writes and host time, and makes nothing new", async (t) => {
+Deno.test("a decode step stays within its dispatches, writes, heap and host time, and makes nothing new on the GPU", async (t) => {
   const [two, four] = [await measure(2), await measure(4)];
   const perLayer = (perStep(four.plain) - perStep(two.plain)) / 2;
   const adaptedPerLayer = (perStep(four.adapted) - perStep(two.adapted)) / 2;
@@ -140,6 +163,15 @@ Deno.test("a decode step stays within its dispatches, writes and host time, and 
       }
     });
   }
+
+  await t.step("JavaScript's heap", () => {
+    most("bytes of the heap a step", four.plainHeap / BURST, bounds.heapBytesPerStep);
+    most(
+      "bytes of the heap that LoRA adds to a step",
+      (four.adaptedHeap - four.plainHeap) / BURST,
+      bounds.loraHeapBytesPerStep,
+    );
+  });
 
   await t.step("host time a dispatch", () => {
     most(
