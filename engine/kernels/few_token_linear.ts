@@ -1,8 +1,10 @@
-import type { Bindable, BoundKernel, Recorder } from "../gpu/mod.ts";
+import type { Bindable, BoundKernel, Kernel, Recorder } from "../gpu/mod.ts";
+import fewToken from "./few_token.wgsl" with { type: "text" };
 import { isQuantised, tileColumns } from "./format.ts";
 import type { RankList } from "./lora/mod.ts";
-import type { Matrix } from "./matrix.ts";
+import type { Matrix, MatrixShard } from "./matrix.ts";
 import matvec from "./matvec.wgsl" with { type: "text" };
+import matvecLanes from "./matvec_lanes.wgsl" with { type: "text" };
 import type { ResidualStream } from "./residual_stream.ts";
 import type { KernelSet } from "./variants.ts";
 
@@ -40,8 +42,8 @@ export interface FewTokenOptions {
   gated?: boolean;
   /** Lane groups that share a row: by shape alone, never by the batch. */
   split?: number;
-  /** Whether tokens' adapters are added one after another, as is best on a CPU. */
-  serial?: boolean;
+  /** Whether each lane has rows to itself, as is best on a CPU. It takes subgroups. */
+  rowsPerLane?: boolean;
 }
 
 /**
@@ -55,7 +57,7 @@ export class FewTokenLinear {
   readonly #constants: Record<string, number>;
   readonly #params: Record<string, number>;
   readonly #split: number;
-  readonly #serial: boolean;
+  readonly #rowsPerLane: boolean;
   readonly #bound = new Map<string, BoundKernel[]>();
 
   constructor(kernels: KernelSet, buffers: FewTokenBuffers, options: FewTokenOptions) {
@@ -65,7 +67,8 @@ export class FewTokenLinear {
     this.#buffers = buffers;
     this.#uniforms = options.uniforms;
     this.#split = options.split ?? splitFor(weight, kernels);
-    this.#serial = options.serial ?? kernels.gpu.info.isFallback;
+    this.#rowsPerLane = options.rowsPerLane ??
+      (kernels.gpu.info.isFallback && kernels.hasSubgroups);
     this.#constants = {
       ACCUMULATE: options.accumulate || "weighted" in y ? 1 : 0,
       HAS_BIAS: bias ? 1 : 0,
@@ -92,7 +95,8 @@ export class FewTokenLinear {
   record(recorder: Recorder, { tokens, rankTotal = 0 }: { tokens: number; rankTotal?: number }) {
     if (tokens === 0) return;
     const columns = tokens > 4 ? MAX_COLUMNS : tokens > 2 ? 4 : tokens;
-    const perGroup = ROWS_PER_LANE_GROUP * MATVEC_SIZE / this.#kernels.lanes;
+    const { lanes } = this.#kernels;
+    const perGroup = ROWS_PER_LANE_GROUP * (this.#rowsPerLane ? lanes : MATVEC_SIZE / lanes);
     const bound = this.#bind(columns, rankTotal > 0);
     this.#buffers.weight.shards.forEach(({ rows, firstRow: first }, i) => {
       const params = { ...this.#params, rows, first, tokens, ranks: rankTotal };
@@ -107,18 +111,9 @@ export class FewTokenLinear {
     let bound = this.#bound.get(key);
     if (!bound) {
       const { x, y, weight, bias, nextNorm, adapters } = this.#buffers;
-      const { lanes, empty } = this.#kernels;
-      const size = MATVEC_SIZE * this.#split;
-      const constants = {
-        ...this.#constants,
-        COLUMNS: columns,
-        SIZE: size,
-        SPLIT: this.#split,
-        LANE_GROUPS: this.#split > 1 ? size / lanes : 1,
-        ADAPTED: adapted ? 1 : 0,
-        SERIAL: adapted && this.#serial ? 1 : 0,
-      };
-      const kernel = this.#kernels.get(`matvec ${columns}`, matvec, constants, weight.format);
+      const { empty } = this.#kernels;
+      const common = { ...this.#constants, COLUMNS: columns, ADAPTED: adapted ? 1 : 0 };
+      const kernel = this.#rowsPerLane ? this.#lanesKernel(common) : this.#splitKernel(common);
       bound = weight.shards.map(({ buffer }) =>
         kernel.bind({
           x: "weighted" in x ? x.weighted : x,
@@ -133,6 +128,37 @@ export class FewTokenLinear {
       this.#bound.set(key, bound);
     }
     return bound;
+  }
+
+  #splitKernel(common: Record<string, number>): Kernel {
+    const size = MATVEC_SIZE * this.#split;
+    const constants = {
+      ...common,
+      SIZE: size,
+      SPLIT: this.#split,
+      LANE_GROUPS: this.#split > 1 ? size / this.#kernels.lanes : 1,
+    };
+    const source = [fewToken, matvec].join("\n");
+    const { format } = this.#buffers.weight;
+    return this.#kernels.get(`matvec ${common.COLUMNS}`, source, constants, format);
+  }
+
+  #lanesKernel(common: Record<string, number>): Kernel {
+    const constants = { ...common, STRADDLES: common.ADAPTED && this.#straddles() ? 1 : 0 };
+    const source = [fewToken, matvecLanes].join("\n");
+    const { format, cols } = this.#buffers.weight;
+    const layout = format === "f16" && cols % 8 === 0 ? "f16 pairs" : format;
+    return this.#kernels.get(`matvec ${common.COLUMNS}`, source, constants, layout);
+  }
+
+  /** Whether a subgroup's rows can belong to several projections. */
+  #straddles(): boolean {
+    const { adapters, weight } = this.#buffers;
+    const rows = ROWS_PER_LANE_GROUP * this.#kernels.lanes;
+    const starts = adapters?.group.members.map(({ outOffset }) => outOffset) ?? [];
+    const isCut = ({ firstRow, rows: count }: MatrixShard) =>
+      starts.some((at) => at > firstRow && at < firstRow + count && (at - firstRow) % rows !== 0);
+    return !this.#constants.GATED && weight.shards.some(isCut);
   }
 }
 

@@ -22,6 +22,11 @@ const MIXTURES: LoraCase["mixtures"] = [
   [[3, 0.7], [4, 0.1], [1, -0.2]],
 ];
 
+/** Lanes that share rows, and lanes with rows of their own where there are subgroups. */
+function waysOf({ kernels }: Bench): boolean[] {
+  return kernels.hasSubgroups ? [false, true] : [false];
+}
+
 function rowOf(token: number): number {
   return (token * 5 + 3) % 6;
 }
@@ -106,9 +111,9 @@ const TOKENS = [1, 2, 3, 5, 8, 9, 64];
 kernelTest("a product with its norm, bias and adapters equals the reference", async (bench) => {
   for (const tokens of TOKENS) {
     for (const adapted of [true, false]) {
-      for (const serial of adapted ? [true, false] : [true]) {
+      for (const rowsPerLane of waysOf(bench)) {
         const of = { cols: 72, outSizes: [48, 12, 20], tokens, adapted };
-        const { y, expected } = await runNormed(bench, of, { serial });
+        const { y, expected } = await runNormed(bench, of, { rowsPerLane });
         assertClose(y, expected, 2e-4);
       }
     }
@@ -127,9 +132,9 @@ for (const format of ["int8", "int4"] as const) {
 
 kernelTest("gates and ups with their adapters equal silu(gate) · up", async (bench) => {
   for (const tokens of TOKENS) {
-    for (const serial of [true, false]) {
+    for (const rowsPerLane of waysOf(bench)) {
       const of = { cols: 36, outSizes: [28, 28], tokens, adapted: true, gated: true };
-      const { y, expected } = await runNormed(bench, of, { serial });
+      const { y, expected } = await runNormed(bench, of, { rowsPerLane });
       assertClose(y, expected, 1e-3);
     }
   }
@@ -145,7 +150,7 @@ kernelTest("fused products equal the reference however many lanes share a row", 
   for (const split of [2, 4]) {
     for (const gated of [true, false]) {
       const of = { cols: 260, outSizes: [36, 36], tokens: 6, adapted: true, gated };
-      const { y, expected } = await runNormed(bench, of, { split, serial: gated });
+      const { y, expected } = await runNormed(bench, of, { split, rowsPerLane: false });
       assertClose(y, expected, 5e-3);
     }
   }
@@ -153,7 +158,8 @@ kernelTest("fused products equal the reference however many lanes share a row", 
 
 kernelTest("a token's fused product has the same bits in any company", async (bench) => {
   for (const gated of [true, false]) {
-    for (const options of [{ serial: true }, { serial: false }, { serial: false, split: 2 }]) {
+    const ways = waysOf(bench).map((rowsPerLane) => ({ rowsPerLane }));
+    for (const options of [...ways, { rowsPerLane: false, split: 2 }]) {
       const of = { cols: 72, outSizes: [16, 16], tokens: 9, adapted: true, gated };
       const width = gated ? 16 : 32;
       const together = (await runNormed(bench, of, options)).y;
