@@ -25,8 +25,6 @@ fn rank_of(at_token: u32, member: u32, j: u32) -> vec4<u32> {
   return vec4(rank, 0u, 0u);
 }
 
-fn rows_of(at_token: u32, member: u32, j: u32) -> vec2<u32> { return rank_of(at_token, member, j).yw; }
-
 fn rank_count(at_token: u32, member: u32) -> u32 {
   let token = min(at_token, params.tokens - 1u);
   let count = rank_list[list_of(token, member)].x;
@@ -52,31 +50,25 @@ fn h_of(at_token: u32, member: u32, j: u32) -> vec2<f32> {
   return bitcast<vec2<f32>>(rank_of(at_token, member, j).xz);
 }
 
+// Whether the tokens have the same adapters: lanes look at one each.
+fn have_same_adapters(token: u32, member: u32, lane: u32) -> bool {
+  if (COLUMNS == 1u) { return true; }
+  let at = list_of(min(token + lane % COLUMNS, params.tokens - 1u), member) + 2u;
+  let adapters = vec4(rank_list[at], rank_list[at + 1u]);
+  return subgroupAll(all(adapters == subgroupShuffle(adapters, 0u)));
+}
+
 // Adds the adapters' share of one projection, or of both with gates. Lanes take a rank each and hand it
 // round; where all tokens have the same adapters, a row of B is read once for all of them.
 fn with_adapters(sums: Sums, token: u32, member: u32, place: Place, lane: u32) -> Sums {
   var s = sums;
   let mine = GATED || place.member == member;
-  let most = params.ranks;
-  var same = COLUMNS > 1u;
-  if (COLUMNS > 1u) {
-    for (var j = lane; j < most; j += LANES) {
-      let at = rows_of(token, member, j);
-      same = same && all(rows_of(token + 1u, member, j) == at);
-      if (COLUMNS > 2u) {
-        same = same && all(rows_of(token + 2u, member, j) == at) && all(rows_of(token + 3u, member, j) == at);
-      }
-      if (COLUMNS > 4u) {
-        same = same && all(rows_of(token + 4u, member, j) == at) && all(rows_of(token + 5u, member, j) == at)
-          && all(rows_of(token + 6u, member, j) == at) && all(rows_of(token + 7u, member, j) == at);
-      }
-    }
-    same = subgroupAll(same);
-  }
+  let same = have_same_adapters(token, member, lane);
   // Loops rather than branches: a CPU's lanes go through both sides of a branch.
-  for (var first = 0u; first < select(0u, most, same); first += LANES) {
-    let j = min(first + lane, most - 1u);
-    let at = rows_of(token, member, j);
+  let count = select(0u, rank_count(token, member), same);
+  for (var first = 0u; first < count; first += LANES) {
+    let j = min(first + lane, params.ranks - 1u);
+    let at = rank_of(token, member, j).yw;
     let h0 = h_of(token, member, j);
     let h1 = h_of(token + 1u, member, j);
     let h2 = h_of(token + 2u, member, j);
@@ -85,10 +77,10 @@ fn with_adapters(sums: Sums, token: u32, member: u32, place: Place, lane: u32) -
     let h5 = h_of(token + 5u, member, j);
     let h6 = h_of(token + 6u, member, j);
     let h7 = h_of(token + 7u, member, j);
-    for (var i = 0u; i < min(LANES, most - first); i++) {
+    for (var i = 0u; i < min(LANES, count - first); i++) {
       let values = b_at(subgroupShuffle(at, i), place);
       s.a0 = plus_rank(s.a0, h0, i, mine, values);
-      s.a1 = plus_rank(s.a1, h1, i, mine, values);
+      if (COLUMNS > 1u) { s.a1 = plus_rank(s.a1, h1, i, mine, values); }
       if (COLUMNS > 2u) {
         s.a2 = plus_rank(s.a2, h2, i, mine, values);
         s.a3 = plus_rank(s.a3, h3, i, mine, values);
@@ -101,6 +93,7 @@ fn with_adapters(sums: Sums, token: u32, member: u32, place: Place, lane: u32) -
       }
     }
   }
+  if (COLUMNS == 1u) { return s; }
   for (var c = 0u; c < select(COLUMNS, 0u, same); c++) {
     let count = rank_count(token + c, member);
     var a = s.a0;
@@ -111,7 +104,7 @@ fn with_adapters(sums: Sums, token: u32, member: u32, place: Place, lane: u32) -
       a = select(select(a, s.a6, c == 6u), s.a7, c == 7u);
     }
     for (var first = 0u; first < count; first += LANES) {
-      let rank = rank_of(token + c, member, min(first + lane, most - 1u));
+      let rank = rank_of(token + c, member, min(first + lane, params.ranks - 1u));
       let h = bitcast<vec2<f32>>(rank.xz);
       for (var i = 0u; i < min(LANES, count - first); i++) {
         a = plus_rank(a, h, i, mine, b_at(subgroupShuffle(rank.yw, i), place));
