@@ -70,7 +70,7 @@ export class KernelSet {
     constants: Record<string, number> = {},
     format?: MatrixLayout,
   ): Kernel {
-    const key = `${name} ${format} ${JSON.stringify(constants)}`;
+    const key = `${name} ${format} ${JSON.stringify(constants)} ${wgsl}`;
     let kernel = this.#kernels.get(key);
     if (!kernel) {
       kernel = new Kernel(this.gpu, name, wgsl, {
