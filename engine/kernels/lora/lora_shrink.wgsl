@@ -42,10 +42,7 @@ fn ranks_from(first: u32, row: u32, member: u32) -> Ranks {
     found.factor = select(found.factor, vec4(run.factor), inside);
     found.count += dot(select(vec4(0u), vec4(1u), inside), vec4(1u));
     begin += run.rank;
-    if (LISTED) {
-      let slot = (run.slot + 1u) << (16u * (entry % 2u));
-      found.slots |= select(vec4(0u), vec4(slot), vec4(0u, 1u, 2u, 3u) == vec4(entry / 2u));
-    }
+    if (LISTED) { found.slots |= packed_slot(run.slot, entry); }
   }
   found.total = begin;
   return found;

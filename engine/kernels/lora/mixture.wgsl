@@ -19,3 +19,9 @@ fn rank_run(row: u32, entry: u32, place: u32) -> RankRun {
   let slot = slots[chosen.x * params.modules + place];
   return RankRun(chosen.x, slot.x, slot.y, bitcast<f32>(chosen.y) * bitcast<f32>(slot.z), false);
 }
+
+// Part of a word that tells mixtures of other adapters apart: 16 bits an entry.
+fn packed_slot(slot: u32, entry: u32) -> vec4<u32> {
+  let part = (slot + 1u) << (16u * (entry % 2u));
+  return select(vec4(0u), vec4(part), vec4(0u, 1u, 2u, 3u) == vec4(entry / 2u));
+}

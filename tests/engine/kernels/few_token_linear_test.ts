@@ -39,12 +39,14 @@ interface FusedCase {
   /** Where the matrix is cut into buffers. */
   cut?: number[];
   adapted: boolean;
+  /** The same row, and so the same adapters, for all tokens. */
+  row?: number;
   /** The variant's dtype where left out. */
   format?: WeightFormat;
 }
 
-function loraCase({ cols, outSizes, tokens }: FusedCase): LoraCase {
-  const rows = Array.from({ length: tokens }, (_, t) => rowOf(t));
+function loraCase({ cols, outSizes, tokens, row }: FusedCase): LoraCase {
+  const rows = Array.from({ length: tokens }, (_, t) => row ?? rowOf(t));
   return {
     inSize: cols,
     outSizes,
@@ -175,6 +177,24 @@ kernelTest("a token's fused product has the same bits in any company", async (be
     }
   }
 });
+
+kernelTest(
+  "tokens with the same adapters equal the reference and have their bits alone",
+  async (bench) => {
+    for (const gated of [true, false]) {
+      for (const rowsPerLane of waysOf(bench)) {
+        for (const row of [1, 2, 4]) {
+          const of = { cols: 72, outSizes: [36, 36], tokens: 6, adapted: true, gated, row };
+          const { y, expected } = await runNormed(bench, of, { rowsPerLane });
+          assertClose(y, expected, 1e-3);
+          const width = y.length / of.tokens;
+          const alone = (await runNormed(bench, of, { rowsPerLane }, 4)).y;
+          assert.deepEqual(alone, y.subarray(4 * width, 5 * width));
+        }
+      }
+    }
+  },
+);
 
 kernelTest("a sum into the residual stream leaves what the next norm needs", async (bench) => {
   const { gpu, kernels, uniforms, recorder } = bench;
