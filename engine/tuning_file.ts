@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { messageOf, WeftError } from "./core/errors.ts";
 import { parseStrictJson } from "./core/json_strict.ts";
-import { type DeviceTuning, PRODUCT_TILE_NAMES, SPLITS } from "./core/tuning.ts";
+import { type DeviceTuning, PRODUCT_TILE_NAMES, ROW_SHARES } from "./core/tuning.ts";
 
 /** Another one is for another version of the kernels: measured anew. */
 const VERSION = 1;
@@ -19,7 +19,7 @@ const Device = z.strictObject({
         (plan) => plan.every(({ tokens }, i) => i === 0 || tokens > plan[i - 1].tokens),
         "tokens must rise",
       ).optional(),
-    split: z.literal(SPLITS).optional(),
+    share: z.literal(ROW_SHARES).optional(),
   })),
 });
 const File = z.object({ version: z.literal(VERSION), devices: z.array(Device) });

@@ -1,6 +1,7 @@
 import type { ModelConfig } from "../core/model_config.ts";
 import type { BoundKernel, Recorder } from "../gpu/mod.ts";
 import combineWgsl from "./attention_combine.wgsl" with { type: "text" };
+import lanesWgsl from "./attention_lanes.wgsl" with { type: "text" };
 import wgsl from "./attention.wgsl" with { type: "text" };
 import type { KvCache, TokenPlaces } from "./rope_kv.ts";
 import type { KernelSet } from "./variants.ts";
@@ -36,6 +37,14 @@ export function partsLength(
   return options.tokens * config.numHeads * options.spans * (config.headDim + 4);
 }
 
+/** Whether lanes can have keys of their own: a subgroup must hold a head's values, 8 elements a lane. */
+export function canSplitKeys(
+  { headDim }: ModelConfig,
+  { hasSubgroups, lanes }: KernelSet,
+): boolean {
+  return hasSubgroups && headDim % 8 === 0 && lanes % (headDim / 8) === 0;
+}
+
 /**
  * Grouped-query attention of decoding rows over the paged cache: a context is cut into spans that run
  * side by side (Flash-Decoding).
@@ -62,13 +71,16 @@ export class Attention {
       maxBlocks: number;
       maxModelLen: number;
       uniforms: GPUBuffer;
+      /** Whether each lane has keys of its own, as is best on a CPU: see `canSplitKeys`. */
+      keysPerLane?: boolean;
     },
   ) {
     const { x, places, cache, y, parts } = buffers;
     const { config, maxBlocks, maxModelLen, uniforms } = options;
     const groups = headGroups(config);
     const { positions, rows } = places;
-    this.#attend = kernels.get("attention", wgsl, {
+    const { keysPerLane = kernels.gpu.info.isFallback && canSplitKeys(config, kernels) } = options;
+    this.#attend = kernels.get("attention", keysPerLane ? lanesWgsl : wgsl, {
       GROUP: groups.size,
       DIM4: config.headDim / 4,
     }).bind({

@@ -1,9 +1,11 @@
-import { type Split, SPLITS } from "../core/tuning.ts";
-import type { Bindable, BoundKernel, Recorder } from "../gpu/mod.ts";
+import type { RowShare } from "../core/tuning.ts";
+import type { Bindable, BoundKernel, Kernel, Recorder } from "../gpu/mod.ts";
+import fewToken from "./few_token.wgsl" with { type: "text" };
 import { isQuantised, tileColumns } from "./format.ts";
 import type { RankList } from "./lora/mod.ts";
-import type { Matrix } from "./matrix.ts";
+import type { Matrix, MatrixShard } from "./matrix.ts";
 import matvec from "./matvec.wgsl" with { type: "text" };
+import matvecLanes from "./matvec_lanes.wgsl" with { type: "text" };
 import type { ResidualStream } from "./residual_stream.ts";
 import type { KernelSet } from "./variants.ts";
 
@@ -38,10 +40,8 @@ export interface FewTokenOptions {
   accumulate?: boolean;
   /** The rows are gates, then ups: `y = silu(gate) · up`. The matrix must be whole (see `canGate`). */
   gated?: boolean;
-  /** Lane groups that share a row: by shape alone, never by the batch. */
-  split?: Split;
-  /** Whether tokens' adapters are added one after another, as is best on a CPU. */
-  serial?: boolean;
+  /** By device and shape alone, never by the batch. */
+  share?: RowShare;
 }
 
 /**
@@ -54,9 +54,9 @@ export class FewTokenLinear {
   readonly #uniforms: GPUBuffer;
   readonly #constants: Record<string, number>;
   readonly #params: Record<string, number>;
-  readonly #split: Split;
-  readonly #serial: boolean;
-  readonly #bound = new Map<string, BoundKernel[]>();
+  readonly #share: RowShare;
+  /** By columns, negative with adapters. */
+  readonly #bound = new Map<number, BoundKernel[]>();
 
   constructor(kernels: KernelSet, buffers: FewTokenBuffers, options: FewTokenOptions) {
     const { x, y, weight, bias, nextNorm, adapters } = buffers;
@@ -64,8 +64,8 @@ export class FewTokenLinear {
     this.#kernels = kernels;
     this.#buffers = buffers;
     this.#uniforms = options.uniforms;
-    this.#split = options.split ?? splitFor(weight, kernels);
-    this.#serial = options.serial ?? kernels.gpu.info.isFallback;
+    const { share = shareFor(weight, kernels) } = options;
+    this.#share = share === "lanes" && !kernels.hasSubgroups ? 1 : share;
     this.#constants = {
       ACCUMULATE: options.accumulate || "weighted" in y ? 1 : 0,
       HAS_BIAS: bias ? 1 : 0,
@@ -92,33 +92,28 @@ export class FewTokenLinear {
   record(recorder: Recorder, { tokens, rankTotal = 0 }: { tokens: number; rankTotal?: number }) {
     if (tokens === 0) return;
     const columns = tokens > 4 ? MAX_COLUMNS : tokens > 2 ? 4 : tokens;
-    const perGroup = ROWS_PER_LANE_GROUP * MATVEC_SIZE / this.#kernels.lanes;
+    const { lanes } = this.#kernels;
+    const perGroup = ROWS_PER_LANE_GROUP * (this.#share === "lanes" ? lanes : MATVEC_SIZE / lanes);
     const bound = this.#bind(columns, rankTotal > 0);
     this.#buffers.weight.shards.forEach(({ rows, firstRow: first }, i) => {
       const params = { ...this.#params, rows, first, tokens, ranks: rankTotal };
-      const grid = [Math.ceil(rows / perGroup), Math.ceil(tokens / columns)] as const;
+      // Workgroups that follow each other read the same rows, so that caches have them.
+      const grid = [Math.ceil(tokens / columns), Math.ceil(rows / perGroup)] as const;
       bound[i].dispatch(recorder, params, grid);
     });
   }
 
   /** One bound kernel per shard, made on first use. */
   #bind(columns: number, adapted: boolean): BoundKernel[] {
-    const key = `${columns} ${adapted}`;
+    const key = adapted ? -columns : columns;
     let bound = this.#bound.get(key);
     if (!bound) {
       const { x, y, weight, bias, nextNorm, adapters } = this.#buffers;
-      const { lanes, empty } = this.#kernels;
-      const size = MATVEC_SIZE * this.#split;
-      const constants = {
-        ...this.#constants,
-        COLUMNS: columns,
-        SIZE: size,
-        SPLIT: this.#split,
-        LANE_GROUPS: this.#split > 1 ? size / lanes : 1,
-        ADAPTED: adapted ? 1 : 0,
-        SERIAL: adapted && this.#serial ? 1 : 0,
-      };
-      const kernel = this.#kernels.get(`matvec ${columns}`, matvec, constants, weight.format);
+      const { empty } = this.#kernels;
+      const common = { ...this.#constants, COLUMNS: columns, ADAPTED: adapted ? 1 : 0 };
+      const kernel = this.#share === "lanes"
+        ? this.#lanesKernel(common)
+        : this.#splitKernel(common, this.#share);
       bound = weight.shards.map(({ buffer }) =>
         kernel.bind({
           x: "weighted" in x ? x.weighted : x,
@@ -134,6 +129,37 @@ export class FewTokenLinear {
     }
     return bound;
   }
+
+  #splitKernel(common: Record<string, number>, split: number): Kernel {
+    const size = MATVEC_SIZE * split;
+    const constants = {
+      ...common,
+      SIZE: size,
+      SPLIT: split,
+      LANE_GROUPS: split > 1 ? size / this.#kernels.lanes : 1,
+    };
+    const source = [fewToken, matvec].join("\n");
+    const { format } = this.#buffers.weight;
+    return this.#kernels.get(`matvec ${common.COLUMNS}`, source, constants, format);
+  }
+
+  #lanesKernel(common: Record<string, number>): Kernel {
+    const constants = { ...common, STRADDLES: common.ADAPTED && this.#straddles() ? 1 : 0 };
+    const source = [fewToken, matvecLanes].join("\n");
+    const { format, cols } = this.#buffers.weight;
+    const layout = format === "f16" && cols % 8 === 0 ? "f16 pairs" : format;
+    return this.#kernels.get(`matvec ${common.COLUMNS}`, source, constants, layout);
+  }
+
+  /** Whether a subgroup's rows can belong to several projections. */
+  #straddles(): boolean {
+    const { adapters, weight } = this.#buffers;
+    const rows = ROWS_PER_LANE_GROUP * this.#kernels.lanes;
+    const starts = adapters?.group.members.map(({ outOffset }) => outOffset) ?? [];
+    const isCut = ({ firstRow, rows: count }: MatrixShard) =>
+      starts.some((at) => at > firstRow && at < firstRow + count && (at - firstRow) % rows !== 0);
+    return !this.#constants.GATED && weight.shards.some(isCut);
+  }
 }
 
 /**
@@ -144,9 +170,13 @@ export function canGate({ shards, format }: Matrix): boolean {
   return shards.length === 1 && !isQuantised(format);
 }
 
-/** One on a CPU, which has no lanes to spare. */
-function splitFor({ rows, cols, format }: Matrix, { gpu, lanes }: KernelSet): Split {
-  if (gpu.info.isFallback || rows > FEW_ROWS) return 1;
+function shareFor(
+  { rows, cols, format }: Matrix,
+  { gpu, lanes, hasSubgroups }: KernelSet,
+): RowShare {
+  // On a CPU a lane of a load costs as much as a load.
+  if (gpu.info.isFallback) return hasSubgroups ? "lanes" : 1;
+  if (rows > FEW_ROWS) return 1;
   const tiles = cols / tileColumns(format);
-  return SPLITS.findLast((split) => tiles >= split * lanes * MIN_ROUNDS) ?? 1;
+  return ([4, 2] as const).find((split) => tiles >= split * lanes * MIN_ROUNDS) ?? 1;
 }

@@ -31,7 +31,7 @@ fn store4(token: u32, row: u32, values: vec4<f32>) {
 
 // Adds 4 columns of 4 rows, a column after another as all of the width.
 fn add_columns(sum: vec4<f32>, w: mat4x4<f32>, v: vec4<f32>) -> vec4<f32> {
-  return sum + w[0] * v.x + w[1] * v.y + w[2] * v.z + w[3] * v.w;
+  return fma(w[3], vec4(v.w), fma(w[2], vec4(v.z), fma(w[1], vec4(v.y), fma(w[0], vec4(v.x), sum))));
 }
 
 @compute @workgroup_size(16, 4)

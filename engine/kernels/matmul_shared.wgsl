@@ -80,10 +80,14 @@ fn add_column(s: Sums, column: u32, across: u32, down: u32) -> Sums {
   let low = some_x[at_x];
   let high = some_x[at_x + DOWN];
   return Sums(
-    s.a0 + a * low.x, s.a1 + a * low.y, s.a2 + a * low.z, s.a3 + a * low.w,
-    s.a4 + a * high.x, s.a5 + a * high.y, s.a6 + a * high.z, s.a7 + a * high.w,
-    s.b0 + b * low.x, s.b1 + b * low.y, s.b2 + b * low.z, s.b3 + b * low.w,
-    s.b4 + b * high.x, s.b5 + b * high.y, s.b6 + b * high.z, s.b7 + b * high.w,
+    fma(a, vec4(low.x), s.a0), fma(a, vec4(low.y), s.a1),
+    fma(a, vec4(low.z), s.a2), fma(a, vec4(low.w), s.a3),
+    fma(a, vec4(high.x), s.a4), fma(a, vec4(high.y), s.a5),
+    fma(a, vec4(high.z), s.a6), fma(a, vec4(high.w), s.a7),
+    fma(b, vec4(low.x), s.b0), fma(b, vec4(low.y), s.b1),
+    fma(b, vec4(low.z), s.b2), fma(b, vec4(low.w), s.b3),
+    fma(b, vec4(high.x), s.b4), fma(b, vec4(high.y), s.b5),
+    fma(b, vec4(high.z), s.b6), fma(b, vec4(high.w), s.b7),
   );
 }
 

@@ -1,36 +1,11 @@
 // y[t, r] = W[r] · x[t] (+ bias[r]) (+ y[t, r]) for few tokens: SPLIT times LANES invocations share 4
 // rows of W and up to COLUMNS tokens, so that W is read once for all of them. The order of every sum is the
 // same for any COLUMNS: a token's result does not depend on its neighbours.
-struct Params {
-  rows: u32, width4: u32, tokens: u32, stride: u32, first: u32,
-  squares_at: u32, eps: f32,
-  next_at: u32, next_squares_at: u32,
-  ranks: u32, list_length: u32, members: u32, member_1: u32, member_2: u32,
-}
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> weight: array<Stored>;
-@group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read_write> y: array<f32>;
-@group(0) @binding(5) var<storage, read> next_norm: array<f32>;
-@group(0) @binding(6) var<storage, read> rank_list: array<vec2<u32>>;
 @group(0) @binding(7) var<storage, read> b: array<vec2<W>>;
 
-override COLUMNS: u32 = 1u;
-override ACCUMULATE: bool = false;
-override HAS_BIAS: bool = false;
 override SIZE: u32 = 64u;
 override SPLIT: u32 = 1u;
-// x is the weighted part of a residual stream (residual_stream.ts): products are yet to be scaled.
-override NORMED: bool = false;
-// Rows are gates, then as many ups: y[t, r] = silu(gate r) * up r.
-override GATED: bool = false;
-// y is a residual stream: its weighted part is written for the norm that follows.
-override NEXT: bool = false;
-// Adapters take part: y gets sum over j of h[t][j] * B[j] too, from the lists of lora_shrink.
-override ADAPTED: bool = false;
-// Tokens' ranks one token after another, as a CPU likes it; else all tokens' loads are under way together.
-override SERIAL: bool = false;
 
 // Sums of lane groups that share rows: [column][lane group].
 override LANE_GROUPS: u32 = 1u;
@@ -43,31 +18,11 @@ fn whole(column: u32, first: u32) -> vec4<f32> {
   return sum;
 }
 
-// The i-th of the 4 rows that lanes share from `row` on; with gates, two of them and their ups.
-fn row_at(row: u32, i: u32) -> u32 {
-  if (GATED) {
-    let half = params.rows / 2u;
-    return min(row / 2u + i % 2u, half - 1u) + i / 2u * half;
-  }
-  return min(row + i, params.rows - 1u);
-}
-
-fn list_of(token: u32, member: u32) -> u32 {
-  return (token * params.members + member) * params.list_length;
-}
-
 // h of rank j of a token's adapters (0 beyond the last), and where its row of B starts.
 struct Rank { h: f32, at: u32 }
 fn rank_of(token: u32, member: u32, j: u32) -> Rank {
   let entry = rank_list[list_of(token, member) + 4u + j];
   return Rank(bitcast<f32>(entry.x), entry.y);
-}
-
-fn rank_count(at_token: u32, place: Place) -> u32 {
-  let token = min(at_token, params.tokens - 1u);
-  let count = rank_list[list_of(token, place.member)].x;
-  if (GATED) { return max(count, rank_list[list_of(token, 1u)].x); }
-  return count;
 }
 
 fn b_pair(at: u32) -> vec2<f32> { return vec2<f32>(b[at]); }
@@ -84,84 +39,6 @@ fn rank_share(at_token: u32, place: Place, j: u32) -> vec4<f32> {
   return rank.h * vec4(b_pair(at), b_pair(at + 1u));
 }
 
-// Which projection of the group a lane's rows belong to, and which pair of its outputs comes first.
-struct Place { member: u32, pair: u32 }
-fn place_of(row: u32) -> Place {
-  if (GATED) { return Place(0u, row / 4u); }
-  let out = params.first + row;
-  if (out >= params.member_2) { return Place(2u, (out - params.member_2) / 2u); }
-  if (out >= params.member_1) { return Place(1u, (out - params.member_1) / 2u); }
-  return Place(0u, out / 2u);
-}
-
-// Where a token's sums of squares start, in vec4s.
-fn squares_of(token: u32) -> u32 {
-  return params.squares_at + min(token, params.tokens - 1u) * ((params.width4 + 3u) / 4u);
-}
-
-fn sum_at(at: u32) -> f32 { return dot(x[at], vec4(1.0)); }
-
-fn norm_scale(squares: vec4<f32>) -> vec4<f32> {
-  return inverseSqrt(squares / f32(params.width4 * 4u) + params.eps);
-}
-
-fn store_one(token: u32, row: u32, sum: f32) {
-  if (row >= params.rows) { return; }
-  var value = sum;
-  let out = params.first + row;
-  if (HAS_BIAS) { value += bias[out]; }
-  let at = token * params.stride + out;
-  if (ACCUMULATE) { value += y[at]; }
-  y[at] = value;
-}
-
-fn store_gated(token: u32, pair: u32, gate_sum: f32, up_sum: f32) {
-  let half = params.rows / 2u;
-  if (pair >= half) { return; }
-  var gate = gate_sum;
-  var up = up_sum;
-  if (HAS_BIAS) {
-    gate += bias[pair];
-    up += bias[half + pair];
-  }
-  y[token * params.stride + pair] = gate / (1.0 + exp(-gate)) * up;
-}
-
-// Adds to the residual stream and does the next norm's share of the 4 elements.
-fn store_next(token: u32, row: u32, sum: vec4<f32>) {
-  if (row >= params.rows) { return; }
-  var value = sum;
-  let out = params.first + row;
-  if (HAS_BIAS) { value += vec4(bias[out], bias[out + 1u], bias[out + 2u], bias[out + 3u]); }
-  let at = token * params.stride + out;
-  if (ACCUMULATE) { value += vec4(y[at], y[at + 1u], y[at + 2u], y[at + 3u]); }
-  y[at] = value.x;
-  y[at + 1u] = value.y;
-  y[at + 2u] = value.z;
-  y[at + 3u] = value.w;
-  let next = params.next_at + at;
-  y[next] = value.x * next_norm[out];
-  y[next + 1u] = value.y * next_norm[out + 1u];
-  y[next + 2u] = value.z * next_norm[out + 2u];
-  y[next + 3u] = value.w * next_norm[out + 3u];
-  y[params.next_squares_at + token * ((params.stride + 15u) / 16u * 4u) + out / 4u] = dot(value, value);
-}
-
-fn store(token: u32, row: u32, total: vec4<f32>) {
-  if (token >= params.tokens) { return; }
-  if (GATED) {
-    store_gated(token, row / 2u, total.x, total.z);
-    store_gated(token, row / 2u + 1u, total.y, total.w);
-  } else if (NEXT) {
-    store_next(token, row, total);
-  } else {
-    store_one(token, row, total.x);
-    store_one(token, row + 1u, total.y);
-    store_one(token, row + 2u, total.z);
-    store_one(token, row + 3u, total.w);
-  }
-}
-
 @compute @workgroup_size(SIZE)
 fn main(
   @builtin(workgroup_id) group: vec3<u32>,
@@ -169,12 +46,12 @@ fn main(
 ) {
   let width = SPLIT * LANES;
   let lane = local % width;
-  let row = (group.x * (SIZE / width) + local / width) * 4u;
+  let row = (group.y * (SIZE / width) + local / width) * 4u;
   let width4 = params.width4;
   let tiles = width4 / TILE4;
   let of_rows = vec4(row_at(row, 0u), row_at(row, 1u), row_at(row, 2u), row_at(row, 3u));
   let rows = tile_rows(of_rows, params.rows, width4);
-  let token = group.y * COLUMNS;
+  let token = group.x * COLUMNS;
   let end = params.tokens - 1u;
   let t0 = min(token, end) * tiles;
   let t1 = min(token + 1u, end) * tiles;
@@ -236,38 +113,18 @@ fn main(
   }
   if (ADAPTED) {
     let place = place_of(row);
-    if (SERIAL) {
-      for (var c = 0u; c < COLUMNS; c++) {
-        let count = rank_count(token + c, place);
-        var share = vec4<f32>();
-        for (var j = lane; j < count; j += width) { share += rank_share(token + c, place, j); }
-        a0 = select(a0, a0 + share, c == 0u);
-        if (COLUMNS > 1u) { a1 = select(a1, a1 + share, c == 1u); }
-        if (COLUMNS > 2u) {
-          a2 = select(a2, a2 + share, c == 2u);
-          a3 = select(a3, a3 + share, c == 3u);
-        }
-        if (COLUMNS > 4u) {
-          a4 = select(a4, a4 + share, c == 4u);
-          a5 = select(a5, a5 + share, c == 5u);
-          a6 = select(a6, a6 + share, c == 6u);
-          a7 = select(a7, a7 + share, c == 7u);
-        }
+    for (var j = lane; j < params.ranks; j += width) {
+      a0 += rank_share(token, place, j);
+      if (COLUMNS > 1u) { a1 += rank_share(token + 1u, place, j); }
+      if (COLUMNS > 2u) {
+        a2 += rank_share(token + 2u, place, j);
+        a3 += rank_share(token + 3u, place, j);
       }
-    } else {
-      for (var j = lane; j < params.ranks; j += width) {
-        a0 += rank_share(token, place, j);
-        if (COLUMNS > 1u) { a1 += rank_share(token + 1u, place, j); }
-        if (COLUMNS > 2u) {
-          a2 += rank_share(token + 2u, place, j);
-          a3 += rank_share(token + 3u, place, j);
-        }
-        if (COLUMNS > 4u) {
-          a4 += rank_share(token + 4u, place, j);
-          a5 += rank_share(token + 5u, place, j);
-          a6 += rank_share(token + 6u, place, j);
-          a7 += rank_share(token + 7u, place, j);
-        }
+      if (COLUMNS > 4u) {
+        a4 += rank_share(token + 4u, place, j);
+        a5 += rank_share(token + 5u, place, j);
+        a6 += rank_share(token + 6u, place, j);
+        a7 += rank_share(token + 7u, place, j);
       }
     }
   }

@@ -20,6 +20,7 @@ export type { Matrix, MatrixShard } from "./matrix.ts";
 export { NormParts } from "./norm_parts.ts";
 export { quantiseRows } from "./quantise.ts";
 export { ProductChoices } from "./product_choices.ts";
+export { defaultTilePlan } from "./product_tiles.ts";
 export { PromptAttention } from "./prompt_attention.ts";
 export { ResidualStream } from "./residual_stream.ts";
 export { RmsNorm } from "./rms_norm.ts";

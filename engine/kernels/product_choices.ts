@@ -1,6 +1,7 @@
-import type { ProductTuning, Split, TilePlan } from "../core/tuning.ts";
+import type { ProductTuning, RowShare, TilePlan } from "../core/tuning.ts";
 import type { WeightFormat } from "./format.ts";
 import { defaultTilePlan } from "./product_tiles.ts";
+import type { KernelSet } from "./variants.ts";
 
 interface MatrixShape {
   rows: number;
@@ -13,15 +14,15 @@ export class ProductChoices {
   readonly #default: TilePlan;
   readonly #tuned: readonly ProductTuning[];
 
-  constructor(device: { isFallback: boolean }, tuned: readonly ProductTuning[] = []) {
-    this.#default = defaultTilePlan(device);
+  constructor(kernels: KernelSet, tuned: readonly ProductTuning[] = []) {
+    this.#default = defaultTilePlan(kernels);
     this.#tuned = tuned;
   }
 
-  /** For products with such a matrix; without a split the kernel chooses it by the shape. */
-  of(shape: MatrixShape): { tiles: TilePlan; split?: Split } {
+  /** For products with such a matrix; without a share the kernel chooses it by the shape. */
+  of(shape: MatrixShape): { tiles: TilePlan; share?: RowShare } {
     const found = this.#find(shape);
-    return { tiles: found?.tiles ?? this.#default, split: found?.split };
+    return { tiles: found?.tiles ?? this.#default, share: found?.share };
   }
 
   /** Whether a shape was tuned. */

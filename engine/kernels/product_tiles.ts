@@ -1,6 +1,7 @@
 import type { ProductTileName, TilePlan } from "../core/tuning.ts";
 import matmul from "./matmul.wgsl" with { type: "text" };
 import matmulShared from "./matmul_shared.wgsl" with { type: "text" };
+import type { KernelSet } from "./variants.ts";
 
 /** A kernel for products of many tokens, and the part of a product that its workgroup computes. */
 export interface ProductTile {
@@ -40,7 +41,8 @@ function shared(rows: 64 | 128, tokens: 32 | 64 | 128): ProductTile {
   };
 }
 
-export const PRODUCT_TILES: Readonly<Record<ProductTileName, ProductTile>> = {
+/** All but the product that decoding rows have. */
+export const PRODUCT_TILES: Readonly<Record<Exclude<ProductTileName, "lanes">, ProductTile>> = {
   "4x4": alone(4),
   "4x8": alone(8),
   "64x32": shared(64, 32),
@@ -50,12 +52,10 @@ export const PRODUCT_TILES: Readonly<Record<ProductTileName, ProductTile>> = {
 };
 
 /** Where nothing was measured: small tiles for few tokens, of which large ones would be partly empty. */
-export function defaultTilePlan({ isFallback }: { isFallback: boolean }): TilePlan {
-  return [
-    { tokens: 1, tile: "4x4" },
-    // A CPU has nothing to gain from workgroup memory.
-    isFallback ? { tokens: 32, tile: "4x8" } : { tokens: 64, tile: "64x64" },
-  ];
+export function defaultTilePlan({ gpu, hasSubgroups }: KernelSet): TilePlan {
+  if (!gpu.info.isFallback) return [{ tokens: 1, tile: "4x4" }, { tokens: 64, tile: "64x64" }];
+  if (hasSubgroups) return [{ tokens: 1, tile: "lanes" }];
+  return [{ tokens: 1, tile: "4x4" }, { tokens: 32, tile: "4x8" }];
 }
 
 export function tileOf(plan: TilePlan, tokens: number): ProductTileName {

@@ -3,14 +3,19 @@ import lanesPlain from "./prelude/lanes_plain.wgsl" with { type: "text" };
 import lanesSubgroup from "./prelude/lanes_subgroup.wgsl" with { type: "text" };
 import type { Dtype, WeightFormat } from "./format.ts";
 import weightsF16 from "./prelude/weights_f16.wgsl" with { type: "text" };
+import weightsF16Pairs from "./prelude/weights_f16_pairs.wgsl" with { type: "text" };
 import weightsF32 from "./prelude/weights_f32.wgsl" with { type: "text" };
 import weightsFloat from "./prelude/weights_float.wgsl" with { type: "text" };
 import weightsInt4 from "./prelude/weights_int4.wgsl" with { type: "text" };
 import weightsInt8 from "./prelude/weights_int8.wgsl" with { type: "text" };
 import weightsQuantised from "./prelude/weights_quantised.wgsl" with { type: "text" };
 
+/** f16 can be read in another way (`weights_f16_pairs.wgsl`) where rows have whole tiles of 8 columns. */
+export type MatrixLayout = WeightFormat | "f16 pairs";
+
 /** What a kernel that reads a matrix as `weight`, and has vectors as `x`, needs by the matrix's format. */
-const FORMATS: Record<WeightFormat, readonly string[]> = {
+const FORMATS: Record<MatrixLayout, readonly string[]> = {
+  "f16 pairs": [weightsF16Pairs],
   f16: [weightsFloat],
   f32: [weightsFloat],
   int8: [weightsInt8, weightsQuantised],
@@ -29,6 +34,8 @@ export class KernelSet {
   readonly dtype: Dtype;
   /** Invocations that share one sum: a subgroup where there are such, else a part of a workgroup. */
   readonly lanes: number;
+  /** Whether those are a subgroup. */
+  readonly hasSubgroups: boolean;
   /** Stands in for a buffer that a variant declares but does not read. */
   readonly empty: GPUBuffer;
   readonly #preludes: readonly string[];
@@ -39,6 +46,7 @@ export class KernelSet {
     const subgroups = (options.subgroups ?? true) && gpu.subgroupSize > 0;
     this.gpu = gpu;
     this.dtype = dtype;
+    this.hasSubgroups = subgroups;
     this.lanes = subgroups ? gpu.subgroupSize : PLAIN_LANES;
     this.empty = gpu.buffers.storage("empty", 16);
     this.#preludes = [
@@ -60,9 +68,9 @@ export class KernelSet {
     name: string,
     wgsl: string,
     constants: Record<string, number> = {},
-    format?: WeightFormat,
+    format?: MatrixLayout,
   ): Kernel {
-    const key = `${name} ${format} ${JSON.stringify(constants)}`;
+    const key = `${name} ${format} ${JSON.stringify(constants)} ${wgsl}`;
     let kernel = this.#kernels.get(key);
     if (!kernel) {
       kernel = new Kernel(this.gpu, name, wgsl, {

@@ -45,7 +45,7 @@ export class DecodeLayer {
       const linear = new FewTokenLinear(
         kernels,
         { ...io, ...weights, adapters: adapters.list },
-        { uniforms, eps: config.rmsNormEps, gated, split: parts.products.of(weights.weight).split },
+        { uniforms, eps: config.rmsNormEps, gated, share: parts.products.of(weights.weight).share },
       );
       return new AdaptedProduct(linear, adapters);
     };

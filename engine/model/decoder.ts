@@ -111,7 +111,7 @@ export class Decoder {
       x: buffers.final,
       weight: weights.head,
       y: buffers.logits,
-    }, { uniforms, split: options.products.of(weights.head).split });
+    }, { uniforms, share: options.products.of(weights.head).share });
     const logits = { buffer: buffers.logits };
     this.#sample = new Sample(kernels, this.sampling, logits, uniforms);
     this.#logprobs = new Logprobs(kernels, this.sampling, logits, uniforms);

@@ -17,17 +17,17 @@ export async function chooseTuning(
   parts: TunerParts,
   { tunings = [], tune = false }: { tunings?: readonly DeviceTuning[]; tune?: boolean },
 ): Promise<Tuned> {
-  const { info } = parts.kernels.gpu;
-  const device = tuningKey(info);
+  const { kernels } = parts;
+  const device = tuningKey(kernels.gpu.info);
   if (tune) {
     const products = await tuneProducts(weights, parts);
     return {
-      products: new ProductChoices(info, products),
+      products: new ProductChoices(kernels, products),
       source: "measured",
       measured: { device, products },
     };
   }
   const stored = tunings.find((tuning) => tuning.device === device)?.products ?? [];
-  const products = new ProductChoices(info, stored);
+  const products = new ProductChoices(kernels, stored);
   return { products, source: products.knows(weights.layers[0].qkv.weight) ? "stored" : "default" };
 }

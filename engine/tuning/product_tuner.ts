@@ -2,12 +2,18 @@ import {
   PRODUCT_TILE_NAMES,
   type ProductTileName,
   type ProductTuning,
-  type Split,
-  SPLITS,
+  ROW_SHARES,
+  type RowShare,
   type TilePlan,
 } from "../core/tuning.ts";
 import { type Gpu, Readback, type Recorder } from "../gpu/mod.ts";
-import { FewTokenLinear, type KernelSet, ManyTokenLinear, type Matrix } from "../kernels/mod.ts";
+import {
+  defaultTilePlan,
+  FewTokenLinear,
+  type KernelSet,
+  ManyTokenLinear,
+  type Matrix,
+} from "../kernels/mod.ts";
 import type { ModelWeights } from "../model/mod.ts";
 import { best, type Candidate, Stopwatch } from "./turns.ts";
 
@@ -73,14 +79,14 @@ class ProductTuner {
       const tile = await this.#bestTile(matrices, scratch, probes[i]);
       if (tiles.at(-1)?.tile !== tile) tiles.push({ tokens, tile });
     }
-    return { rows, cols, format, tiles, split: await this.#bestSplit(matrices, scratch) };
+    return { rows, cols, format, tiles, share: await this.#bestShare(matrices, scratch) };
   }
 
   /** Only the last token of a prompt meets it, as decoding rows do. */
   async tuneHead(head: Matrix): Promise<ProductTuning> {
     const { rows, cols, format } = head;
     using scratch = this.#scratch(head, Math.max(...DECODE_SIZES));
-    return { rows, cols, format, split: await this.#bestSplit([head], scratch) };
+    return { rows, cols, format, share: await this.#bestShare([head], scratch) };
   }
 
   async #bestTile(
@@ -92,7 +98,8 @@ class ProductTuner {
     const uniforms = recorder.uniforms.buffer;
     const candidates = new Map<ProductTileName, Candidate>();
     let expected: Uint32Array | null = null;
-    for (const tile of PRODUCT_TILE_NAMES) {
+    const [{ tile: usual }] = defaultTilePlan(kernels);
+    for (const tile of new Set([usual, ...PRODUCT_TILE_NAMES])) {
       const tiles: TilePlan = [{ tokens: 1, tile }];
       const products = matrices.map((weight) =>
         new ManyTokenLinear(kernels, { x, weight, y }, { uniforms, tiles })
@@ -108,20 +115,21 @@ class ProductTuner {
     return best(await this.#stopwatch.leastOf(candidates, y));
   }
 
-  async #bestSplit(matrices: readonly Matrix[], { x, y }: Scratch): Promise<Split> {
+  async #bestShare(matrices: readonly Matrix[], { x, y }: Scratch): Promise<RowShare> {
     const { kernels, recorder } = this.#parts;
     const uniforms = recorder.uniforms.buffer;
-    const slowness = new Map<Split, number>(SPLITS.map((split) => [split, 1]));
+    const shares = ROW_SHARES.filter((share) => share !== "lanes" || kernels.hasSubgroups);
+    const slowness = new Map<RowShare, number>(shares.map((share) => [share, 1]));
     for (const tokens of DECODE_SIZES) {
-      const candidates = new Map<Split, Candidate>(SPLITS.map((split) => {
+      const candidates = new Map<RowShare, Candidate>(shares.map((share) => {
         const products = matrices.map((weight) =>
-          new FewTokenLinear(kernels, { x, weight, y }, { uniforms, split })
+          new FewTokenLinear(kernels, { x, weight, y }, { uniforms, share })
         );
-        return [split, (i) => products[i % products.length].record(recorder, { tokens })];
+        return [share, (i) => products[i % products.length].record(recorder, { tokens })];
       }));
       const times = await this.#stopwatch.leastOf(candidates, y);
       const least = Math.min(...times.values());
-      for (const [split, ms] of times) slowness.set(split, slowness.get(split)! * ms / least);
+      for (const [share, ms] of times) slowness.set(share, slowness.get(share)! * ms / least);
     }
     return best(slowness);
   }

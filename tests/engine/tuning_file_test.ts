@@ -7,8 +7,8 @@ import { readTunings, withTuning, writeTunings } from "../../engine/tuning_file.
 const A: DeviceTuning = {
   device: "a GPU",
   products: [
-    { rows: 8, cols: 4, format: "f16", tiles: [{ tokens: 1, tile: "4x4" }], split: 2 },
-    { rows: 16, cols: 4, format: "int4", split: 1 },
+    { rows: 8, cols: 4, format: "f16", tiles: [{ tokens: 1, tile: "4x4" }], share: 2 },
+    { rows: 16, cols: 4, format: "int4", share: 1 },
   ],
 };
 
@@ -33,7 +33,7 @@ Deno.test("a shape measured anew replaces the old entry; other shapes and device
   const other: DeviceTuning = { device: "another", products: A.products };
   const anew: DeviceTuning = {
     device: "a GPU",
-    products: [{ rows: 8, cols: 4, format: "f16", split: 4 }],
+    products: [{ rows: 8, cols: 4, format: "f16", share: 4 }],
   };
   assert.deepEqual(withTuning([A, other], anew), [
     other,
@@ -62,7 +62,7 @@ Deno.test("a file that is no tuning is refused with its name, the fault and the 
     [`{"version": 1}`, /devices/],
     [of({ rows: 0 }), /rows/],
     [of({ format: "fp8" }), /format/],
-    [of({ split: 3 }), /split/],
+    [of({ share: 3 }), /share/],
     [of({ tiles: [] }), /first entry must be for 1 token/],
     [of({ tiles: [{ tokens: 1, tile: "9x9" }] }), /tile/],
     [

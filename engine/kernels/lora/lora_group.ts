@@ -50,7 +50,7 @@ export interface LoraStep {
 /** What LoraShrink leaves for a FewTokenLinear to finish. */
 export interface RankList {
   group: LoraGroup;
-  /** `[tokens, members, length]` pairs: (u32 ranks, …) takes four, then (f32 h, u32 place in b). */
+  /** `[tokens, members, length]` pairs: (u32 ranks, …) takes two, the adapters two, then (f32 h, u32 place in b). */
   ranks: GPUBuffer;
   length: number;
   /** The layer's pool of B rows in the weight type, each rank's row `[outSize]`. */

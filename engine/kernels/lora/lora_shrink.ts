@@ -8,6 +8,7 @@ import {
   rankListLength,
 } from "./lora_group.ts";
 import wgsl from "./lora_shrink.wgsl" with { type: "text" };
+import lanesWgsl from "./lora_shrink_lanes.wgsl" with { type: "text" };
 import mixtureWgsl from "./mixture.wgsl" with { type: "text" };
 
 /** Tokens a workgroup takes where those of a row mostly follow each other. */
@@ -19,22 +20,32 @@ export class LoraShrink {
   readonly #params: ParamValues;
   readonly #members: number;
   readonly #tile: number;
+  /** Ranks of a workgroup. */
+  readonly #ranks: number;
 
   /**
    * `x` is f32 `[tokens, inSize]`, `a` the layer's pool of A rows `[rank rows, inSize]` in the weight
    * type. `h` is f32 `[tokens, members, hStride]` for LoraExpand, or with `listed` a RankList's `ranks`.
+   * With `rankPerLane` each lane has a rank to itself, as is best on a CPU; only for lists, with
+   * subgroups, and for an `inSize` of whole eights.
    */
   constructor(
     kernels: KernelSet,
     group: LoraGroup,
     buffers: MixtureBuffers & { x: Bindable; a: GPUBuffer; h: GPUBuffer },
-    options: { uniforms: GPUBuffer; listed?: boolean },
+    options: { uniforms: GPUBuffer; listed?: boolean; rankPerLane?: boolean },
   ) {
     const { listed = false, uniforms } = options;
-    const source = [mixtureWgsl, wgsl].join("\n");
+    const canTakeLanes = listed && kernels.hasSubgroups && group.inSize % 8 === 0;
+    const takesLanes = canTakeLanes && (options.rankPerLane ?? kernels.gpu.info.isFallback);
+    const source = [mixtureWgsl, takesLanes ? lanesWgsl : wgsl].join("\n");
     const { rows, mix, slots, x, a, h } = buffers;
-    this.#tile = listed ? 1 : TILE;
-    this.#bound = kernels.get("lora_shrink", source, { TILE: this.#tile, LISTED: listed ? 1 : 0 })
+    this.#tile = listed && !takesLanes ? 1 : TILE;
+    this.#ranks = takesLanes ? kernels.lanes : 4;
+    const constants: Record<string, number> = takesLanes
+      ? {}
+      : { TILE: this.#tile, LISTED: listed ? 1 : 0 };
+    this.#bound = kernels.get("lora_shrink", source, constants)
       .bind({ rows, mix, slots, x, a, h }, uniforms);
     this.#members = group.members.length;
     this.#params = {
@@ -51,7 +62,7 @@ export class LoraShrink {
   record(recorder: Recorder, { tokens, maxTotalRank }: LoraStep): void {
     const params = { ...this.#params, tokens };
     this.#bound.dispatch(recorder, params, [
-      Math.ceil(maxTotalRank / 4),
+      Math.ceil(maxTotalRank / this.#ranks),
       Math.ceil(tokens / this.#tile),
       this.#members,
     ]);

@@ -1,8 +1,8 @@
 // h[t][m][j] = weight * scale * dot(A[j], x[t]) for the ranks j of all adapters in the mixture of
 // token t's row, one after another; m is a projection of a group that shares x. LANES invocations
 // work on 4 ranks of TILE tokens: those of one row share the reading of A. LISTED makes h what the
-// few-token product reads: the number of ranks in the first two vec4s, then per rank its h and where
-// its row of B starts, in pairs of elements. All ranks asked for are written, also for tokens that have
+// few-token product reads: the number of ranks in the first vec4, which adapters they are of in the
+// second, then per rank its h and where its row of B starts, in pairs of elements. All ranks asked for are written, also for tokens that have
 // fewer: h = 0 adds nothing.
 override TILE: u32 = 1u;
 override LISTED: bool = false;
@@ -23,12 +23,13 @@ fn of_member(member: u32, values: vec3<u32>) -> u32 {
 
 // Four ranks: the rows of A (in vec4s) and of B (in pairs) and what their products are multiplied by.
 // Ranks beyond the last have the factor 0 and read some row in vain.
-struct Ranks { at: vec4<u32>, b_at: vec4<u32>, factor: vec4<f32>, count: u32, total: u32 }
+// `slots` are all adapters of the mixture in order, 16 bits each, one added.
+struct Ranks { at: vec4<u32>, b_at: vec4<u32>, factor: vec4<f32>, count: u32, total: u32, slots: vec4<u32> }
 fn ranks_from(first: u32, row: u32, member: u32) -> Ranks {
   let a_row = of_member(member, vec3(params.a_row_0, params.a_row_1, params.a_row_2));
   let b_start = of_member(member, vec3(params.b_start_0, params.b_start_1, params.b_start_2));
   let out2 = of_member(member, vec3(params.out2_0, params.out2_1, params.out2_2));
-  var found = Ranks(vec4(0u), vec4(0u), vec4(0.0), 0u, 0u);
+  var found = Ranks(vec4(0u), vec4(0u), vec4(0.0), 0u, 0u, vec4(0u));
   var begin = 0u;
   if (row == NONE) { return found; }
   for (var entry = 0u; entry < MAX_MIXTURE; entry++) {
@@ -41,6 +42,7 @@ fn ranks_from(first: u32, row: u32, member: u32) -> Ranks {
     found.factor = select(found.factor, vec4(run.factor), inside);
     found.count += dot(select(vec4(0u), vec4(1u), inside), vec4(1u));
     begin += run.rank;
+    if (LISTED) { found.slots |= packed_slot(run.slot, entry); }
   }
   found.total = begin;
   return found;
@@ -55,7 +57,10 @@ fn put(token: u32, member: u32, members: u32, j4: u32, ranks: Ranks, sum: vec4<f
     return;
   }
   let at = ranks.b_at;
-  if (j4 == 0u) { h[start] = vec4(ranks.total); }
+  if (j4 == 0u) {
+    h[start] = vec4(ranks.total);
+    h[start + 1u] = ranks.slots;
+  }
   h[start + 2u * j4 + 2u] = vec4(values.x, at.x, values.y, at.y);
   h[start + 2u * j4 + 3u] = vec4(values.z, at.z, values.w, at.w);
 }

@@ -18,6 +18,8 @@ fn load(at: TileRows, i: u32) -> Packed {
 
 fn columns_at(i: u32) -> Columns { return x[i]; }
 
+fn columns_of(first: vec4<f32>, last: vec4<f32>) -> Columns { return first; }
+
 fn unpack(p: Packed) -> Tile {
   return Tile(vec4<f32>(p.w0), vec4<f32>(p.w1), vec4<f32>(p.w2), vec4<f32>(p.w3));
 }
@@ -25,6 +27,8 @@ fn unpack(p: Packed) -> Tile {
 fn times(t: Tile, v: Columns) -> vec4<f32> {
   return vec4(dot(t.w0, v), dot(t.w1, v), dot(t.w2, v), dot(t.w3, v));
 }
+
+fn plus(a: vec4<f32>, t: Tile, v: Columns) -> vec4<f32> { return a + times(t, v); }
 
 // 4 columns of a tile, which has TILE4 such parts: a vector for each of the 4 rows.
 fn quad(t: Tile, part: u32) -> mat4x4<f32> { return mat4x4(t.w0, t.w1, t.w2, t.w3); }

@@ -17,6 +17,8 @@ fn nibbles_of(word: u32) -> vec4<f32> {
 
 fn columns_at(i: u32) -> Columns { return Columns(x[2u * i], x[2u * i + 1u]); }
 
+fn columns_of(first: vec4<f32>, last: vec4<f32>) -> Columns { return Columns(first, last); }
+
 fn unpack(p: Packed) -> Tile {
   let low = p.words;
   let high = low >> vec4(16u);
@@ -32,6 +34,8 @@ fn times(t: Tile, v: Columns) -> vec4<f32> {
   let high = vec4(dot(t.b0, v.high), dot(t.b1, v.high), dot(t.b2, v.high), dot(t.b3, v.high));
   return t.scales * (low + high);
 }
+
+fn plus(a: vec4<f32>, t: Tile, v: Columns) -> vec4<f32> { return a + times(t, v); }
 
 // 4 columns of a tile, which has TILE4 such parts: a vector for each of the 4 rows.
 fn quad(t: Tile, part: u32) -> mat4x4<f32> {

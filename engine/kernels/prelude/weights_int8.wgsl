@@ -13,6 +13,8 @@ fn bytes_of(word: u32) -> vec4<f32> {
 
 fn columns_at(i: u32) -> Columns { return x[i]; }
 
+fn columns_of(first: vec4<f32>, last: vec4<f32>) -> Columns { return first; }
+
 fn unpack(p: Packed) -> Tile {
   let w = p.words;
   return Tile(scales_of(p), bytes_of(w.x), bytes_of(w.y), bytes_of(w.z), bytes_of(w.w));
@@ -21,6 +23,8 @@ fn unpack(p: Packed) -> Tile {
 fn times(t: Tile, v: Columns) -> vec4<f32> {
   return t.scales * vec4(dot(t.w0, v), dot(t.w1, v), dot(t.w2, v), dot(t.w3, v));
 }
+
+fn plus(a: vec4<f32>, t: Tile, v: Columns) -> vec4<f32> { return a + times(t, v); }
 
 // 4 columns of a tile, which has TILE4 such parts: a vector for each of the 4 rows.
 fn quad(t: Tile, part: u32) -> mat4x4<f32> {

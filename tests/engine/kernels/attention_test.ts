@@ -2,6 +2,7 @@ import type { ModelConfig } from "../../../engine/core/model_config.ts";
 import {
   Attention,
   attentionReference,
+  canSplitKeys,
   decodeSpans,
   partsLength,
 } from "../../../engine/kernels/attention.ts";
@@ -65,6 +66,7 @@ async function run(bench: Bench, config: ModelConfig, options: {
   lengths: number[];
   maxModelLen: number;
   kind: "prefill" | "decode";
+  keysPerLane?: boolean;
 }): Promise<{ got: Float32Array; expected: Float32Array }> {
   const { lengths, maxModelLen, kind } = options;
   const { numHeads, numKvHeads, headDim } = config;
@@ -122,6 +124,7 @@ async function run(bench: Bench, config: ModelConfig, options: {
       maxBlocks,
       maxModelLen,
       uniforms,
+      keysPerLane: options.keysPerLane,
     }).record(recorder, { tokens, contextLength: Math.max(...lengths) });
   }
 
@@ -166,6 +169,11 @@ async function run(bench: Bench, config: ModelConfig, options: {
   return { got: await bench.readF32(y, expected.length), expected };
 }
 
+/** Of decoding: invocations that share keys, and lanes with keys of their own where that can be. */
+function waysOf(config: ModelConfig, { kernels }: Bench, kind: "prefill" | "decode"): boolean[] {
+  return kind === "decode" && canSplitKeys(config, kernels) ? [false, true] : [false];
+}
+
 for (const kind of ["prefill", "decode"] as const) {
   kernelTest(`attention (${kind}) equals the host over head groups and lengths`, async (bench) => {
     const shapes: Partial<ModelConfig>[] = [
@@ -173,25 +181,32 @@ for (const kind of ["prefill", "decode"] as const) {
       { numHeads: 3, numKvHeads: 3, headDim: 8 },
       { numHeads: 7, numKvHeads: 1, headDim: 64, qkNorm: true },
       { numHeads: 20, numKvHeads: 2, headDim: 8, slidingWindow: 20 },
+      { numHeads: 2, numKvHeads: 1, headDim: 32 },
     ];
     for (const shape of shapes) {
       const config = modelConfig(shape);
-      const { got, expected } = await run(bench, config, {
-        lengths: [1, 16, 100, 33],
-        maxModelLen: 1024,
-        kind,
-      });
-      assertClose(got, expected, bench.kernels.dtype === "f16" ? 4e-3 : 2e-4);
+      for (const keysPerLane of waysOf(config, bench, kind)) {
+        const { got, expected } = await run(bench, config, {
+          lengths: [1, 16, 100, 33],
+          maxModelLen: 1024,
+          kind,
+          keysPerLane,
+        });
+        assertClose(got, expected, bench.kernels.dtype === "f16" ? 4e-3 : 2e-4);
+      }
     }
   });
 }
 
 kernelTest("long decode contexts are cut in spans and joined", async (bench) => {
   const config = modelConfig({ numHeads: 2, numKvHeads: 1, headDim: 8 });
-  const { got, expected } = await run(bench, config, {
-    lengths: [300, 5, 530],
-    maxModelLen: 1024,
-    kind: "decode",
-  });
-  assertClose(got, expected, bench.kernels.dtype === "f16" ? 4e-3 : 2e-4);
+  for (const keysPerLane of waysOf(config, bench, "decode")) {
+    const { got, expected } = await run(bench, config, {
+      lengths: [300, 5, 530],
+      maxModelLen: 1024,
+      kind: "decode",
+      keysPerLane,
+    });
+    assertClose(got, expected, bench.kernels.dtype === "f16" ? 4e-3 : 2e-4);
+  }
 });

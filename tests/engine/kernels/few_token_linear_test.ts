@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { FewTokenLinear, type FewTokenOptions } from "../../../engine/kernels/few_token_linear.ts";
 import type { WeightFormat } from "../../../engine/kernels/format.ts";
+import { ROW_SHARES, type RowShare } from "../../../engine/core/tuning.ts";
 import { linearReference } from "../../../engine/kernels/linear_reference.ts";
 import { NO_SLOT } from "../../../engine/kernels/lora/mod.ts";
 import { loraReference } from "../../../engine/kernels/lora/reference.ts";
@@ -22,6 +23,11 @@ const MIXTURES: LoraCase["mixtures"] = [
   [[3, 0.7], [4, 0.1], [1, -0.2]],
 ];
 
+/** All ways in which lanes share rows on a device. */
+function sharesOf({ kernels }: Bench): RowShare[] {
+  return ROW_SHARES.filter((share) => share !== "lanes" || kernels.hasSubgroups);
+}
+
 function rowOf(token: number): number {
   return (token * 5 + 3) % 6;
 }
@@ -34,12 +40,14 @@ interface FusedCase {
   /** Where the matrix is cut into buffers. */
   cut?: number[];
   adapted: boolean;
+  /** The same row, and so the same adapters, for all tokens. */
+  row?: number;
   /** The variant's dtype where left out. */
   format?: WeightFormat;
 }
 
-function loraCase({ cols, outSizes, tokens }: FusedCase): LoraCase {
-  const rows = Array.from({ length: tokens }, (_, t) => rowOf(t));
+function loraCase({ cols, outSizes, tokens, row }: FusedCase): LoraCase {
+  const rows = Array.from({ length: tokens }, (_, t) => row ?? rowOf(t));
   return {
     inSize: cols,
     outSizes,
@@ -106,9 +114,9 @@ const TOKENS = [1, 2, 3, 5, 8, 9, 64];
 kernelTest("a product with its norm, bias and adapters equals the reference", async (bench) => {
   for (const tokens of TOKENS) {
     for (const adapted of [true, false]) {
-      for (const serial of adapted ? [true, false] : [true]) {
+      for (const share of sharesOf(bench)) {
         const of = { cols: 72, outSizes: [48, 12, 20], tokens, adapted };
-        const { y, expected } = await runNormed(bench, of, { serial });
+        const { y, expected } = await runNormed(bench, of, { share });
         assertClose(y, expected, 2e-4);
       }
     }
@@ -127,9 +135,9 @@ for (const format of ["int8", "int4"] as const) {
 
 kernelTest("gates and ups with their adapters equal silu(gate) · up", async (bench) => {
   for (const tokens of TOKENS) {
-    for (const serial of [true, false]) {
+    for (const share of sharesOf(bench)) {
       const of = { cols: 36, outSizes: [28, 28], tokens, adapted: true, gated: true };
-      const { y, expected } = await runNormed(bench, of, { serial });
+      const { y, expected } = await runNormed(bench, of, { share });
       assertClose(y, expected, 1e-3);
     }
   }
@@ -141,25 +149,10 @@ kernelTest("adapters find their rows in a matrix of several buffers", async (ben
   assertClose(y, expected, 2e-4);
 });
 
-kernelTest("fused products equal the reference however many lanes share a row", async (bench) => {
-  for (const split of [2, 4] as const) {
-    for (const gated of [true, false]) {
-      const of = { cols: 260, outSizes: [36, 36], tokens: 6, adapted: true, gated };
-      const { y, expected } = await runNormed(bench, of, { split, serial: gated });
-      assertClose(y, expected, 5e-3);
-    }
-  }
-});
-
 kernelTest("a token's fused product has the same bits in any company", async (bench) => {
   for (const gated of [true, false]) {
-    for (
-      const options of [
-        { serial: true },
-        { serial: false },
-        { serial: false, split: 2 as const },
-      ]
-    ) {
+    for (const share of sharesOf(bench)) {
+      const options = { share };
       const of = { cols: 72, outSizes: [16, 16], tokens: 9, adapted: true, gated };
       const width = gated ? 16 : 32;
       const together = (await runNormed(bench, of, options)).y;
@@ -175,6 +168,24 @@ kernelTest("a token's fused product has the same bits in any company", async (be
     }
   }
 });
+
+kernelTest(
+  "tokens with the same adapters equal the reference and have their bits alone",
+  async (bench) => {
+    for (const gated of [true, false]) {
+      for (const share of sharesOf(bench)) {
+        for (const row of [1, 2, 4]) {
+          const of = { cols: 72, outSizes: [36, 36], tokens: 6, adapted: true, gated, row };
+          const { y, expected } = await runNormed(bench, of, { share });
+          assertClose(y, expected, 1e-3);
+          const width = y.length / of.tokens;
+          const alone = (await runNormed(bench, of, { share }, 4)).y;
+          assert.deepEqual(alone, y.subarray(4 * width, 5 * width));
+        }
+      }
+    }
+  },
+);
 
 kernelTest("a sum into the residual stream leaves what the next norm needs", async (bench) => {
   const { gpu, kernels, uniforms, recorder } = bench;

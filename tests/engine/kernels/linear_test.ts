@@ -48,7 +48,8 @@ kernelTest("a prompt's product has the same bits in tiles of any size", async (b
   for (const tokens of [1, 9, 33, 130]) {
     const x = bench.f32(randoms(tokens * cols, 2));
     const results = [];
-    for (const tile of PRODUCT_TILE_NAMES) {
+    // The product of decoding rows, the other one that prompts may have, stands in no plan with these.
+    for (const tile of PRODUCT_TILE_NAMES.filter((name) => name !== "lanes")) {
       const y = bench.f32(tokens * rows);
       recordProduct(bench, { x, weight, y }, { kind: { tile }, tokens });
       results.push(await bench.readF32(y, tokens * rows));

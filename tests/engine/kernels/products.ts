@@ -1,7 +1,8 @@
 import {
   PRODUCT_TILE_NAMES,
   type ProductTileName,
-  type Split,
+  ROW_SHARES,
+  type RowShare,
 } from "../../../engine/core/tuning.ts";
 import { FewTokenLinear } from "../../../engine/kernels/few_token_linear.ts";
 import {
@@ -10,13 +11,11 @@ import {
 } from "../../../engine/kernels/many_token_linear.ts";
 import type { Bench } from "./harness.ts";
 
-/** How a product is computed: for tokens that decode, with so many lane groups a row, or for a prompt's, in tiles. */
-export type ProductKind = { split?: Split } | { tile: ProductTileName };
+/** How a product is computed: for tokens that decode, or for a prompt's. */
+export type ProductKind = { share?: RowShare } | { tile: ProductTileName };
 
 export const PRODUCT_KINDS: Record<string, ProductKind> = {
-  decode: {},
-  "decode, 2 lane groups": { split: 2 },
-  "decode, 4 lane groups": { split: 4 },
+  ...Object.fromEntries(ROW_SHARES.map((share) => [`decode, share ${share}`, { share }])),
   ...Object.fromEntries(PRODUCT_TILE_NAMES.map((tile) => [`prompt, ${tile}`, { tile }])),
 };
 
@@ -31,8 +30,8 @@ export function recordProduct(
     const tiles = [{ tokens: 1, tile: kind.tile }];
     new ManyTokenLinear(kernels, buffers, { uniforms, accumulate, tiles }).record(recorder, tokens);
   } else {
-    const { split } = kind;
-    new FewTokenLinear(kernels, buffers, { uniforms, accumulate, split })
+    const { share } = kind;
+    new FewTokenLinear(kernels, buffers, { uniforms, accumulate, share })
       .record(recorder, { tokens });
   }
 }

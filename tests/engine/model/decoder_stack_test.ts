@@ -50,7 +50,7 @@ function decodeStack(
   const cacheBytes = SHAPE.maxBatch * config.numKvHeads * 16 * config.headDim * 4;
   const stack = new DecoderStack("decode", {
     kernels,
-    products: new ProductChoices(gpu.info),
+    products: new ProductChoices(kernels),
     config,
     shape: SHAPE,
     weights,

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import {
   type DeviceTuning,
   PRODUCT_TILE_NAMES,
-  SPLITS,
+  ROW_SHARES,
   tuningKey,
 } from "../../../engine/core/tuning.ts";
 import type { ModelConfig } from "../../../engine/core/model_config.ts";
@@ -37,9 +37,9 @@ function shapesOf(config: ModelConfig): [number, number][] {
 }
 
 for (const [i, tile] of PRODUCT_TILE_NAMES.entries()) {
-  const split = SPLITS[i % SPLITS.length];
+  const share = ROW_SHARES[i % ROW_SHARES.length];
   for (const architecture of ["llama-tied", "qwen2", "qwen3"]) {
-    Deno.test(`${architecture} draws PyTorch's greedy tokens in tiles of ${tile} and ${split} lane groups a row`, async () => {
+    Deno.test(`${architecture} draws PyTorch's greedy tokens in tiles of ${tile}, rows shared by ${share}`, async () => {
       const folder = `${MODELS}${architecture}`;
       const { prompts }: Expected = JSON.parse(await Deno.readTextFile(`${folder}/expected.json`));
       const tuning: DeviceTuning = {
@@ -49,7 +49,7 @@ for (const [i, tile] of PRODUCT_TILE_NAMES.entries()) {
           cols,
           format: "f32",
           tiles: [{ tokens: 1, tile }],
-          split,
+          share,
         })),
       };
       await withRunner(folder, { dtype: "f32", tunings: [tuning] }, async (test) => {
@@ -78,8 +78,8 @@ Deno.test("an engine that measures finds a variant for every product, and draws 
     assert.deepEqual(new Set(found), new Set(wanted));
     // A prompt's last token alone meets the head.
     const head = `${test.config.vocabSize} ${test.config.hiddenSize}`;
-    for (const [i, { tiles, split }] of measured!.products.entries()) {
-      assert.ok(SPLITS.includes(split!));
+    for (const [i, { tiles, share }] of measured!.products.entries()) {
+      assert.ok(ROW_SHARES.includes(share!));
       if (found[i] === head) assert.equal(tiles, undefined);
       else assert.equal(tiles![0].tokens, 1);
     }
@@ -94,11 +94,11 @@ Deno.test("what was measured elsewhere, or for other matrices, changes nothing",
   const elsewhere: DeviceTuning = {
     device: "another GPU",
     products: shapesOf(await readModelConfig(folder))
-      .map(([rows, cols]) => ({ rows, cols, format: "f32", split: 2 })),
+      .map(([rows, cols]) => ({ rows, cols, format: "f32", share: 2 })),
   };
   const other: DeviceTuning = {
     device: await deviceKey(),
-    products: [{ rows: 4, cols: 4, format: "f32", split: 2 }],
+    products: [{ rows: 4, cols: 4, format: "f32", share: 2 }],
   };
   await withRunner(folder, { dtype: "f32", tunings: [elsewhere, other] }, (test) => {
     assert.equal(test.tuning.source, "default");
