@@ -2,6 +2,7 @@ import type { ModelConfig } from "../core/model_config.ts";
 import type { BoundKernel, Recorder } from "../gpu/mod.ts";
 import combineWgsl from "./attention_combine.wgsl" with { type: "text" };
 import lanesWgsl from "./attention_lanes.wgsl" with { type: "text" };
+import lanesCore from "./attention_lanes_core.wgsl" with { type: "text" };
 import wgsl from "./attention.wgsl" with { type: "text" };
 import type { KvCache, TokenPlaces } from "./rope_kv.ts";
 import type { KernelSet } from "./variants.ts";
@@ -80,10 +81,15 @@ export class Attention {
     const groups = headGroups(config);
     const { positions, rows } = places;
     const { keysPerLane = kernels.gpu.info.isFallback && canSplitKeys(config, kernels) } = options;
-    this.#attend = kernels.get("attention", keysPerLane ? lanesWgsl : wgsl, {
-      GROUP: groups.size,
-      DIM4: config.headDim / 4,
-    }).bind({
+    this.#attend = kernels.get(
+      "attention",
+      keysPerLane ? [lanesCore, lanesWgsl].join("\n") : wgsl,
+      {
+        GROUP: groups.size,
+        ...(keysPerLane ? { QUERIES: groups.size } : {}),
+        DIM4: config.headDim / 4,
+      },
+    ).bind({
       x,
       positions,
       rows,

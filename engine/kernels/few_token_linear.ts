@@ -42,6 +42,8 @@ export interface FewTokenOptions {
   gated?: boolean;
   /** By device and shape alone, never by the batch. */
   share?: RowShare;
+  /** One kernel for any number of tokens, as for the most. */
+  oneKernel?: boolean;
 }
 
 /**
@@ -55,6 +57,7 @@ export class FewTokenLinear {
   readonly #constants: Record<string, number>;
   readonly #params: Record<string, number>;
   readonly #share: RowShare;
+  readonly #oneKernel: boolean;
   /** By columns, negative with adapters. */
   readonly #bound = new Map<number, BoundKernel[]>();
 
@@ -65,6 +68,7 @@ export class FewTokenLinear {
     this.#buffers = buffers;
     this.#uniforms = options.uniforms;
     const { share = shareFor(weight, kernels) } = options;
+    this.#oneKernel = options.oneKernel ?? false;
     this.#share = share === "lanes" && !kernels.hasSubgroups ? 1 : share;
     this.#constants = {
       ACCUMULATE: options.accumulate || "weighted" in y ? 1 : 0,
@@ -91,7 +95,7 @@ export class FewTokenLinear {
   /** `rankTotal` is the largest sum of ranks of a token's mixture; above 0 the lists must be filled. */
   record(recorder: Recorder, { tokens, rankTotal = 0 }: { tokens: number; rankTotal?: number }) {
     if (tokens === 0) return;
-    const columns = tokens > 4 ? MAX_COLUMNS : tokens > 2 ? 4 : tokens;
+    const columns = this.#oneKernel || tokens > 4 ? MAX_COLUMNS : tokens > 2 ? 4 : tokens;
     const { lanes } = this.#kernels;
     const perGroup = ROWS_PER_LANE_GROUP * (this.#share === "lanes" ? lanes : MATVEC_SIZE / lanes);
     const bound = this.#bind(columns, rankTotal > 0);

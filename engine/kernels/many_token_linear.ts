@@ -48,6 +48,7 @@ export class ManyTokenLinear {
       this.#lanes ??= new FewTokenLinear(this.#kernels, this.#buffers, {
         ...this.#options,
         share: "lanes",
+        oneKernel: true,
       });
       this.#lanes.record(recorder, { tokens });
     } else {

@@ -1,6 +1,8 @@
 import type { ModelConfig } from "../core/model_config.ts";
 import type { BoundKernel, Recorder } from "../gpu/mod.ts";
-import { headGroups } from "./attention.ts";
+import { canSplitKeys, headGroups } from "./attention.ts";
+import lanesCore from "./attention_lanes_core.wgsl" with { type: "text" };
+import lanesWgsl from "./prompt_attention_lanes.wgsl" with { type: "text" };
 import wgsl from "./prompt_attention.wgsl" with { type: "text" };
 import type { KvCache, TokenPlaces } from "./rope_kv.ts";
 import type { KernelSet } from "./variants.ts";
@@ -8,6 +10,8 @@ import type { KernelSet } from "./variants.ts";
 const KEYS = 64;
 /** Queries of a workgroup, the most first: tokens times heads. */
 const QUERIES = [16, 8];
+/** The same where lanes have keys of their own. */
+const QUERIES_OF_LANES = 8;
 /** Workgroup memory beside the queries' own: sums of lanes on devices without subgroups. */
 const OTHER_BYTES = 4096;
 
@@ -25,17 +29,24 @@ export class PromptAttention {
   constructor(
     kernels: KernelSet,
     buffers: { x: GPUBuffer; places: TokenPlaces; cache: KvCache; y: GPUBuffer },
-    options: { config: ModelConfig; maxBlocks: number; uniforms: GPUBuffer },
+    options: {
+      config: ModelConfig;
+      maxBlocks: number;
+      uniforms: GPUBuffer;
+      /** Whether each lane has keys of its own, as is best on a CPU: see `canSplitKeys`. */
+      keysPerLane?: boolean;
+    },
   ) {
     const { x, places, cache, y } = buffers;
     const { config, maxBlocks, uniforms } = options;
+    const { keysPerLane = kernels.gpu.info.isFallback && canSplitKeys(config, kernels) } = options;
     const groups = headGroups(config);
-    const room = kernels.gpu.limits.maxComputeWorkgroupStorageSize - OTHER_BYTES;
-    const queries = QUERIES.find((count) => count * queryBytes(config) <= room) ?? 8;
+    const queries = keysPerLane ? QUERIES_OF_LANES : queriesFor(config, kernels);
+    const source = keysPerLane ? [lanesCore, lanesWgsl].join("\n") : wgsl;
     const { positions, rows, blockTables: block_tables } = places;
     this.#tile = queries / groups.size;
     this.#groups = groups.count;
-    this.#bound = kernels.get("prompt_attention", wgsl, {
+    this.#bound = kernels.get("prompt_attention", source, {
       GROUP: groups.size,
       TILE: this.#tile,
       QUERIES: queries,
@@ -54,6 +65,12 @@ export class PromptAttention {
     const grid = [this.#groups, Math.ceil(tokens / this.#tile)] as const;
     this.#bound.dispatch(recorder, { ...this.#params, tokens }, grid);
   }
+}
+
+/** As many as workgroup memory has room for. */
+function queriesFor(config: ModelConfig, { gpu }: KernelSet): number {
+  const room = gpu.limits.maxComputeWorkgroupStorageSize - OTHER_BYTES;
+  return QUERIES.find((count) => count * queryBytes(config) <= room) ?? QUERIES.at(-1)!;
 }
 
 /** Workgroup memory of a query: itself, its values, its scores of a chunk, three numbers. */

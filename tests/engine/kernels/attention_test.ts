@@ -116,6 +116,7 @@ async function run(bench: Bench, config: ModelConfig, options: {
       config,
       maxBlocks,
       uniforms,
+      keysPerLane: options.keysPerLane,
     }).record(recorder, tokens);
   } else {
     const parts = bench.f32(partsLength(config, { tokens, spans }));
@@ -170,8 +171,8 @@ async function run(bench: Bench, config: ModelConfig, options: {
 }
 
 /** Of decoding: invocations that share keys, and lanes with keys of their own where that can be. */
-function waysOf(config: ModelConfig, { kernels }: Bench, kind: "prefill" | "decode"): boolean[] {
-  return kind === "decode" && canSplitKeys(config, kernels) ? [false, true] : [false];
+function waysOf(config: ModelConfig, { kernels }: Bench): boolean[] {
+  return canSplitKeys(config, kernels) ? [false, true] : [false];
 }
 
 for (const kind of ["prefill", "decode"] as const) {
@@ -185,7 +186,7 @@ for (const kind of ["prefill", "decode"] as const) {
     ];
     for (const shape of shapes) {
       const config = modelConfig(shape);
-      for (const keysPerLane of waysOf(config, bench, kind)) {
+      for (const keysPerLane of waysOf(config, bench)) {
         const { got, expected } = await run(bench, config, {
           lengths: [1, 16, 100, 33],
           maxModelLen: 1024,
@@ -200,7 +201,7 @@ for (const kind of ["prefill", "decode"] as const) {
 
 kernelTest("long decode contexts are cut in spans and joined", async (bench) => {
   const config = modelConfig({ numHeads: 2, numKvHeads: 1, headDim: 8 });
-  for (const keysPerLane of waysOf(config, bench, "decode")) {
+  for (const keysPerLane of waysOf(config, bench)) {
     const { got, expected } = await run(bench, config, {
       lengths: [300, 5, 530],
       maxModelLen: 1024,
