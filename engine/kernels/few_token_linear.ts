@@ -6,6 +6,8 @@ import type { RankList } from "./lora/mod.ts";
 import type { Matrix, MatrixShard } from "./matrix.ts";
 import matvec from "./matvec.wgsl" with { type: "text" };
 import matvecLanes from "./matvec_lanes.wgsl" with { type: "text" };
+import lanesAdapters from "./matvec_lanes_adapters.wgsl" with { type: "text" };
+import lanesBase from "./matvec_lanes_base.wgsl" with { type: "text" };
 import type { ResidualStream } from "./residual_stream.ts";
 import type { KernelSet } from "./variants.ts";
 
@@ -148,8 +150,9 @@ export class FewTokenLinear {
   }
 
   #lanesKernel(common: Record<string, number>): Kernel {
-    const constants = { ...common, STRADDLES: common.ADAPTED && this.#straddles() ? 1 : 0 };
-    const source = [fewToken, matvecLanes].join("\n");
+    const isAdapted = common.ADAPTED === 1;
+    const constants = isAdapted ? { ...common, STRADDLES: this.#straddles() ? 1 : 0 } : common;
+    const source = [fewToken, matvecLanes, isAdapted ? lanesAdapters : lanesBase].join("\n");
     const { format, cols } = this.#buffers.weight;
     const layout = format === "f16" && cols % 8 === 0 ? "f16 pairs" : format;
     return this.#kernels.get(`matvec ${common.COLUMNS}`, source, constants, layout);
