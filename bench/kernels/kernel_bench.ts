@@ -1,4 +1,6 @@
+import { readTunings } from "../../engine/tuning_file.ts";
 import { DEMO } from "../demo_model.ts";
+import { TUNING_FILE } from "../engine/open_engine.ts";
 import { shapeDirectory } from "../shapes/shape_files.ts";
 import type { Shape } from "../shapes/shapes.ts";
 import { type Dispatch, GpuCalls } from "./gpu_calls.ts";
@@ -70,6 +72,7 @@ export class KernelBench {
       maxBatch: 8,
       maxModelLen: 2048,
       maxPrefillTokens: 512,
+      tunings: await readTunings(TUNING_FILE),
     });
     return new KernelBench(runner, { calls, limits, options });
   }
