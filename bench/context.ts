@@ -7,18 +7,20 @@ export interface BenchContext {
   /** A software driver: small models, few rows. */
   isSoftware: boolean;
   isQuick: boolean;
+  /** Parts or series were chosen by name: none of them is left out. */
+  isPartial: boolean;
   shapes: readonly Shape[];
 }
 
 /** @throws {WeftError} `invalid_request` for a shape that isn't there. */
 export function contextOf(
-  { isQuick, shapes: names }: Pick<BenchOptions, "isQuick" | "shapes">,
+  { isQuick, isPartial, shapes: names }: Pick<BenchOptions, "isQuick" | "isPartial" | "shapes">,
   { isSoftware }: { isSoftware: boolean },
 ): BenchContext {
   const all = shapes(isSoftware ? { layers: 4 } : {});
   const chosen = names?.map((name) => shapeNamed(all, name)) ??
     (isSoftware ? [isQuick ? SMALL_SHAPE : all[0]] : all);
-  return { isSoftware, isQuick, shapes: chosen };
+  return { isSoftware, isQuick, isPartial, shapes: chosen };
 }
 
 function shapeNamed(all: readonly Shape[], name: string): Shape {

@@ -1,5 +1,6 @@
 #!/bin/sh
 # What only a GPU shows, in one go: the kernels' tests on its driver, then the bench.
+# The bench's part `tune` comes first, so that the others' engines run tuned; name it where you name parts.
 # Usage: bench/on_gpu.sh [results folder [bench's parts and flags]]
 # Wants `deno` on the PATH and node_modules in place.
 set -u

@@ -1,7 +1,11 @@
 import { countOf, parseFlags, refuse } from "./flags.ts";
 
-/** What can be measured as series, in the order in which it is: a quick run may not come to the last. */
+/**
+ * What can be measured as series, in the order in which it is: the engines of the others use what the first
+ * finds, and a quick run may not come to the last.
+ */
 export const GROUPS = [
+  "tune",
   "limits",
   "start",
   "router",
@@ -43,6 +47,8 @@ deno task bench report [flags]
 
 Measures the parts named, or all, keeps the figures and prints them beside the targets.
 ${GROUPS.join(", ")}: series, kept as JSON lines
+tune: first, and its findings (.weft/bench/tuning.json) are what the others' engines use; where nothing
+  is named, only on a GPU and without --quick
 platform: a table, only printed
 report: writes tables and plots of docs/BENCHMARKS.md from the results of all devices
 

@@ -9,6 +9,8 @@ export interface ResultLine extends Environment {
   unit: string;
   /** One a round; of the same index as another's: of the same round. Empty for what was skipped. */
   values: number[];
+  /** Engines used what was tuned on this device before, for the shapes that were. */
+  tuned?: boolean;
   /** Why there are no values. */
   skipped?: string;
 }

@@ -10,6 +10,8 @@ export interface Series {
   name: string;
   /** Of every figure (`tokens/s`, `ms`, `s`, `MB`, `share`), or of each by key, or by what a key ends with. */
   unit: string | Readonly<Record<string, string>>;
+  /** Counted rounds at most: for what happens once. */
+  rounds?: number;
   /** Before the first round; what it takes isn't measured. */
   prepare?(): Promise<void>;
   /** One round. The runner's first call isn't counted: it compiles and fills caches. */

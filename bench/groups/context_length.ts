@@ -1,7 +1,7 @@
 import type { Engine } from "../../engine/core/engine.ts";
-import { startEngine } from "../../engine/mod.ts";
 import type { BenchContext } from "../context.ts";
 import { runBatch } from "../engine/batch.ts";
+import { openEngine } from "../engine/open_engine.ts";
 import { Shared } from "../engine/shared.ts";
 import type { SeriesGroup } from "../series.ts";
 import { shapeDirectory } from "../shapes/shape_files.ts";
@@ -47,11 +47,9 @@ export function contextGroup(context: BenchContext): SeriesGroup {
 }
 
 async function open(shape: Shape): Promise<Engine> {
-  return await startEngine({
+  return await openEngine({
     modelDirectory: await shapeDirectory(shape),
-    dtype: "f16",
     maxBatch: 1,
     maxModelLen: Math.max(...CONTEXTS) + 256,
-    loadAdapter: () => Promise.reject(new Error("this bench has no adapters")),
   });
 }

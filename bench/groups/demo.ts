@@ -1,7 +1,7 @@
-import { startEngine } from "../../engine/mod.ts";
 import type { BenchContext } from "../context.ts";
 import { DEMO } from "../demo_model.ts";
 import { runBatch } from "../engine/batch.ts";
+import { openEngine } from "../engine/open_engine.ts";
 import { Shared } from "../engine/shared.ts";
 import type { SeriesGroup } from "../series.ts";
 import { decodeBatches, decodePlan } from "./decode_plan.ts";
@@ -13,13 +13,7 @@ const QUICK_PREFILLS = [128, 512];
 /** The demo pack: tokens a second by batch, and by the prompt's length. */
 export function demoGroup(context: BenchContext): SeriesGroup {
   const engine = new Shared(
-    () =>
-      startEngine({
-        modelDirectory: DEMO,
-        dtype: "f16",
-        maxBatch: 64,
-        loadAdapter: () => Promise.reject(new Error("this bench has no adapters")),
-      }),
+    () => openEngine({ modelDirectory: DEMO, maxBatch: 64 }),
     (engine) => engine.close(),
   );
   const { batches, skipped } = decodeBatches(context);

@@ -1,6 +1,7 @@
 import type { BenchContext } from "../context.ts";
 import { Shared } from "../engine/shared.ts";
 import { type Captured, KernelBench, type Work } from "../kernels/kernel_bench.ts";
+import { percentiles } from "../measure.ts";
 import type { Reading, Series, SeriesGroup } from "../series.ts";
 import type { Shape } from "../shapes/shapes.ts";
 
@@ -45,6 +46,8 @@ export function kernelGroup(context: BenchContext, shape: Shape | null): SeriesG
         device: "ms",
         idle: "share",
         host: "µs",
+        gap: "ms",
+        least_gap: "ms",
         us: "µs",
         of_limit: "share",
       },
@@ -64,6 +67,9 @@ function reading({ kernels, step }: Captured): Reading {
     figures["step/step"] = step.wall.ms;
     figures["step/idle"] = Math.max(0, 1 - step.deviceMs / step.wall.ms);
     figures["step/host"] = step.wall.hostUsPerDispatch;
+    const gaps = step.wall.gapsMs;
+    figures["step/gap"] = percentiles(gaps).p50;
+    figures["step/least_gap"] = Math.min(...gaps);
   }
   for (const { name, us, ofLimit } of kernels) {
     figures[`${name}/us`] = us;

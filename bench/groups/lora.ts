@@ -1,9 +1,10 @@
 import type { Engine } from "../../engine/core/engine.ts";
 import type { Mixture } from "../../engine/core/generation.ts";
-import { readModelConfig, startEngine } from "../../engine/mod.ts";
+import { readModelConfig } from "../../engine/mod.ts";
 import type { BenchContext } from "../context.ts";
 import { randomAdapter } from "../engine/adapters.ts";
 import { runBatch } from "../engine/batch.ts";
+import { openEngine } from "../engine/open_engine.ts";
 import { Shared } from "../engine/shared.ts";
 import type { Ratio, Series, SeriesGroup } from "../series.ts";
 import { shapeDirectory } from "../shapes/shape_files.ts";
@@ -105,14 +106,9 @@ function overBase(name: string): Ratio[] {
 async function open(shape: Shape | null): Promise<Opened> {
   const modelDirectory = shape ? await shapeDirectory(shape) : DEMO;
   const config = await readModelConfig(modelDirectory);
-  const common = { modelDirectory, dtype: "f16", maxBatch: BATCH, maxModelLen: 1024 } as const;
-  const base = await startEngine({
-    ...common,
-    maxAdapters: 1,
-    maxLoraRank: 1,
-    loadAdapter: () => Promise.reject(new Error("this engine has no adapters")),
-  });
-  const adapted = await startEngine({
+  const common = { modelDirectory, maxBatch: BATCH, maxModelLen: 1024 };
+  const base = await openEngine({ ...common, maxAdapters: 1, maxLoraRank: 1 });
+  const adapted = await openEngine({
     ...common,
     maxAdapters: 32,
     // Made when it is asked for: `kind-rank-number`.

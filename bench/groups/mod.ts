@@ -15,6 +15,7 @@ import { residentGroup } from "./resident.ts";
 import { routerGroup } from "./router.ts";
 import { shapeGroup } from "./shapes.ts";
 import { startGroup } from "./start.ts";
+import { tuneGroup } from "./tune.ts";
 
 const SMALLEST_SHAPE = "Qwen2-0.5B";
 
@@ -24,6 +25,8 @@ export function groupsOf(
   context: BenchContext,
 ): SeriesGroup[] {
   switch (part) {
+    case "tune":
+      return [null, ...context.shapes].map((shape) => tuneGroup(context, shape));
     case "limits":
       return [limitsGroup(context)];
     case "demo":

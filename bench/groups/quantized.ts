@@ -1,7 +1,7 @@
 import type { Quantize } from "../../engine/core/engine.ts";
-import { startEngine } from "../../engine/mod.ts";
 import type { BenchContext } from "../context.ts";
 import { runBatch } from "../engine/batch.ts";
+import { openEngine } from "../engine/open_engine.ts";
 import { Shared } from "../engine/shared.ts";
 import type { SeriesGroup } from "../series.ts";
 import { shapeDirectory } from "../shapes/shape_files.ts";
@@ -16,13 +16,11 @@ export function quantizedGroup({ isSoftware }: BenchContext, shape: Shape): Seri
     quantize,
     engine: new Shared(
       async () =>
-        await startEngine({
+        await openEngine({
           modelDirectory: await shapeDirectory(shape),
-          dtype: "f16",
           quantize,
           maxModelLen: 512,
           maxBatch: Math.max(...BATCHES),
-          loadAdapter: () => Promise.reject(new Error("this bench has no adapters")),
         }),
       (engine) => engine.close(),
     ),

@@ -2,9 +2,10 @@ import { cp, mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type AdapterLease, type AdapterStore, openLocalStore } from "../../adapters/mod.ts";
 import type { Engine } from "../../engine/core/engine.ts";
-import { readModelConfig, startEngine } from "../../engine/mod.ts";
+import { readModelConfig } from "../../engine/mod.ts";
 import type { BenchContext } from "../context.ts";
 import { runBatch } from "../engine/batch.ts";
+import { openEngine } from "../engine/open_engine.ts";
 import { Shared } from "../engine/shared.ts";
 import type { SeriesGroup } from "../series.ts";
 import { DEMO } from "../demo_model.ts";
@@ -102,9 +103,8 @@ async function open(
   });
   const leases: AdapterLease[] = [];
   for (const name of names.slice(0, resident)) leases.push(await store.acquire(name));
-  const engine = await startEngine({
+  const engine = await openEngine({
     modelDirectory: DEMO,
-    dtype: "f16",
     maxBatch: BATCH,
     maxAdapters: places,
     loadAdapter: (generation) => store.weightsOf(generation),

@@ -1,8 +1,8 @@
 import type { Engine } from "../../engine/core/engine.ts";
-import { startEngine } from "../../engine/mod.ts";
 import type { BenchContext } from "../context.ts";
 import { runBatch } from "../engine/batch.ts";
 import { decodeBytes, prefillFlops } from "../engine/costs.ts";
+import { openEngine } from "../engine/open_engine.ts";
 import { Shared } from "../engine/shared.ts";
 import type { Reading, SeriesGroup } from "../series.ts";
 import { type Limits, measureLimits } from "../kernels/limits.ts";
@@ -91,12 +91,10 @@ function softwarePlan(batch: number): { promptTokens: number; answerTokens: numb
 
 async function open(shape: Shape, maxModelLen: number): Promise<Opened> {
   const limits = await measureLimits();
-  const engine = await startEngine({
+  const engine = await openEngine({
     modelDirectory: await shapeDirectory(shape),
-    dtype: "f16",
     maxModelLen,
     maxBatch: 64,
-    loadAdapter: () => Promise.reject(new Error("this bench has no adapters")),
   });
   return { engine, limits };
 }

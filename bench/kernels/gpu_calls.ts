@@ -101,9 +101,10 @@ export class GpuCalls implements Disposable {
     this.#wrap(prototype, "setPipeline", (_pass, _, given) => {
       pipeline = given;
     });
-    this.#wrap(prototype, "setBindGroup", (_pass, _, _index, given, dynamic) => {
+    this.#wrap(prototype, "setBindGroup", (_pass, _, _index, given, dynamic, from, count) => {
       group = given!;
-      offsets = [...(dynamic as Iterable<number> | undefined) ?? []];
+      const all = [...(dynamic as Iterable<number> | undefined) ?? []];
+      offsets = count === undefined ? all : all.slice(from, from + count);
     });
     this.#wrap(prototype, "dispatchWorkgroups", (_pass, _, x, y = 1, z = 1) => {
       this.counts.dispatches++;

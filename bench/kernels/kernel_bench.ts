@@ -1,4 +1,6 @@
+import { readTunings } from "../../engine/tuning_file.ts";
 import { DEMO } from "../demo_model.ts";
+import { TUNING_FILE } from "../engine/open_engine.ts";
 import { shapeDirectory } from "../shapes/shape_files.ts";
 import type { Shape } from "../shapes/shapes.ts";
 import { type Dispatch, GpuCalls } from "./gpu_calls.ts";
@@ -7,7 +9,7 @@ import { type Limits, measureLimits } from "./limits.ts";
 import { LocalRunner } from "./local_runner.ts";
 import { secondsEach } from "./seconds_each.ts";
 import { dispatchesPerLayer, kernelsOf, replay, type StepKernel, wears } from "./step_kernels.ts";
-import { wallOf } from "./wall.ts";
+import { type Wall, wallOf } from "./wall.ts";
 
 const ANSWER_TOKENS = 1500;
 /** Repetitions of what draws tokens: together well below an answer's. */
@@ -35,8 +37,8 @@ export interface Captured {
     dispatchesPerLayer: number;
     /** Milliseconds of the device for a token's step; null where dispatches are only counted. */
     deviceMs: number | null;
-    /** Of decoding only. */
-    wall: { ms: number; hostUsPerDispatch: number } | null;
+    /** Of decoding only; the time is a token's, the gaps are between submissions. */
+    wall: Wall | null;
   };
 }
 
@@ -70,6 +72,7 @@ export class KernelBench {
       maxBatch: 8,
       maxModelLen: 2048,
       maxPrefillTokens: 512,
+      tunings: await readTunings(TUNING_FILE),
     });
     return new KernelBench(runner, { calls, limits, options });
   }
@@ -120,7 +123,7 @@ export class KernelBench {
       step: {
         ...counts,
         deviceMs: 1000 * seconds / burst,
-        wall: wall && { ms: wall.ms / burst, hostUsPerDispatch: wall.hostUsPerDispatch },
+        wall: wall && { ...wall, ms: wall.ms / burst },
       },
     };
   }

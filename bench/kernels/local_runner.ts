@@ -1,5 +1,6 @@
 import { cutPart } from "../../engine/core/adapter_part.ts";
 import { GREEDY, type Mixture } from "../../engine/core/generation.ts";
+import type { DeviceTuning } from "../../engine/core/tuning.ts";
 import type { SizingOptions } from "../../engine/runner/sizing.ts";
 import { type OpenRunner, openRunner } from "../../engine/runner/open_runner.ts";
 import { randomAdapter } from "../engine/adapters.ts";
@@ -19,13 +20,17 @@ export class LocalRunner {
   /** Adapters are random, their generation is their rank and a number: `16-3`. */
   static async open(
     modelDirectory: string,
-    { dtype = "f16", ...sizing }: SizingOptions & { dtype?: "f16" | "f32" } = {},
+    { dtype = "f16", tunings, ...sizing }: SizingOptions & {
+      dtype?: "f16" | "f32";
+      tunings?: readonly DeviceTuning[];
+    } = {},
   ): Promise<LocalRunner> {
     const drawn = new Map<string, number>();
     const opened: OpenRunner = await openRunner({
       modelDirectory,
       dtype,
       sizing,
+      tunings,
       maxQueuedRequests: 1000,
       maxQueuedTokens: 1e6,
       prefixCache: false,

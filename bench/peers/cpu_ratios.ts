@@ -8,8 +8,8 @@
  *   bench/peers/cpu_ratios.ts [rounds]
  */
 import process from "node:process";
-import { startEngine } from "../../engine/mod.ts";
 import { promptOf, runBatch } from "../engine/batch.ts";
+import { openEngine } from "../engine/open_engine.ts";
 import { percentiles } from "../measure.ts";
 import { PeerClient } from "./peer_client.ts";
 
@@ -49,12 +49,7 @@ function newPrompts(batch: number, length: number): number[][] {
 }
 
 async function main(rounds: number): Promise<void> {
-  const weft = await startEngine({
-    ...MODEL,
-    dtype: "f16",
-    maxBatch: 8,
-    loadAdapter: () => Promise.reject(new Error("this bench has no adapters")),
-  });
+  const weft = await openEngine({ ...MODEL, maxBatch: 8 });
   const f16 = await PeerClient.open("onnxruntime-web", { ...MODEL, dtype: "f16" });
   const f32 = await PeerClient.open("onnxruntime-web", { ...MODEL, dtype: "f32" });
   const ours: Run = (batch, promptTokens, answerTokens) =>

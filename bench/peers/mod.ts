@@ -1,9 +1,9 @@
 import { rm } from "node:fs/promises";
 import type { Engine } from "../../engine/core/engine.ts";
 import { GREEDY } from "../../engine/core/generation.ts";
-import { startEngine } from "../../engine/mod.ts";
 import type { BenchContext } from "../context.ts";
 import { promptOf, runBatch } from "../engine/batch.ts";
+import { openEngine } from "../engine/open_engine.ts";
 import { Shared } from "../engine/shared.ts";
 import { writeRandomModel } from "../shapes/random_model.ts";
 import { folderName } from "../shapes/shape_files.ts";
@@ -144,12 +144,10 @@ function peerGroup(
 type PeerRate = (decoder: PeerDecoder) => Promise<number>;
 
 function openWeft(modelDirectory: string): Promise<Engine> {
-  return startEngine({
+  return openEngine({
     modelDirectory,
-    dtype: "f16",
     maxModelLen: MAX_MODEL_LEN,
     maxBatch: Math.max(...BATCHES),
-    loadAdapter: () => Promise.reject(new Error("this bench has no adapters")),
   });
 }
 

@@ -1,5 +1,6 @@
 import { rm } from "node:fs/promises";
 import { contextOf } from "../context.ts";
+import { isTuned, TUNING_FILE } from "../engine/open_engine.ts";
 import { type Environment, readEnvironment } from "../environment.ts";
 import { groupsOf } from "../groups/mod.ts";
 import { printFigures } from "../measure.ts";
@@ -23,9 +24,10 @@ export async function runBench(options: BenchOptions): Promise<number> {
   const path = options.results ?? resultsPath(environment, options);
   const context = contextOf(options, environment);
   const load = Deno.build.os === "windows" ? "" : `, load ${Deno.loadavg()[0].toFixed(1)}`;
+  const tuned = await isTuned(environment.adapter) ? `; tuned by ${TUNING_FILE}` : "";
   console.log(
     `${environment.adapter}, ${environment.driver}; Deno ${environment.deno}, ` +
-      `${environment.cores} cores${load}; commit ${environment.commit}\n`,
+      `${environment.cores} cores${load}; commit ${environment.commit}${tuned}\n`,
   );
   const groups: SeriesGroup[] = [];
   for (const part of options.parts) {
@@ -60,6 +62,7 @@ async function measureGroups(
   let failures = 0;
   try {
     for (const group of groups) {
+      const tuned = await isTuned(environment.adapter);
       let left = turnsOf(group);
       const onTurn = (name: string, round: number) => {
         left--;
@@ -69,7 +72,7 @@ async function measureGroups(
       progress.skip(left);
       failures += result.skipped.filter(({ failed }) => failed).length;
       printGroup(group, result);
-      await writeLines(path, linesOf(result, environment));
+      await writeLines(path, linesOf(result, tuned ? { ...environment, tuned } : environment));
     }
   } finally {
     await removeShapes();
@@ -77,7 +80,10 @@ async function measureGroups(
   return failures;
 }
 
-function linesOf({ series, skipped }: GroupResult, environment: Environment): ResultLine[] {
+function linesOf(
+  { series, skipped }: GroupResult,
+  environment: Environment & Pick<ResultLine, "tuned">,
+): ResultLine[] {
   return [
     ...series.map((measured) => ({ ...measured, ...environment })),
     ...skipped.map(({ name, why }) => ({

@@ -60,7 +60,7 @@ export async function measureGroup(
     series,
     name: `${group.name}/${series.name}`,
     values: new Map(),
-    rounds,
+    rounds: Math.min(rounds, series.rounds ?? rounds),
     skipped: null,
   }));
   try {

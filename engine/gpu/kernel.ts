@@ -1,4 +1,5 @@
 import type { Gpu } from "./device.ts";
+import { ParamTemplate } from "./param_template.ts";
 import type { Recorder } from "./recorder.ts";
 import {
   type ParamField,
@@ -50,11 +51,20 @@ export class Kernel {
     });
   }
 
-  /** Throws when a buffer the WGSL declares is missing, or one is given that it does not declare. */
-  bind(buffers: Readonly<Record<string, Bindable>>, uniforms: GPUBuffer): BoundKernel {
+  /**
+   * `constants` are parameters that are the same in each dispatch. Throws when a buffer the WGSL declares is
+   * missing, or when a buffer or a constant is given that it does not declare.
+   */
+  bind(
+    buffers: Readonly<Record<string, Bindable>>,
+    uniforms: GPUBuffer,
+    constants: ParamValues = {},
+  ): BoundKernel {
     const { bindings, params } = this.#interface;
     const unknown = Object.keys(buffers).filter((name) => !bindings.some((b) => b.name === name));
     if (unknown.length > 0) throw new Error(`${this.#name} has no buffer named ${unknown}`);
+    const strange = Object.keys(constants).filter((name) => !params.some((p) => p.name === name));
+    if (strange.length > 0) throw new Error(`${this.#name} has no parameter named ${strange}`);
     const entries: GPUBindGroupEntry[] = bindings.map(({ name, index }) => {
       const buffer = buffers[name];
       if (!buffer) throw new Error(`${this.#name} needs a buffer named ${name}`);
@@ -68,7 +78,8 @@ export class Kernel {
       layout: this.#layout,
       entries,
     });
-    return new BoundKernel(this.#pipeline, group, params);
+    const template = new ParamTemplate(params, constants);
+    return new BoundKernel(this.#pipeline, group, template);
   }
 }
 
@@ -76,23 +87,21 @@ export class Kernel {
 export class BoundKernel {
   readonly #pipeline: GPUComputePipeline;
   readonly #group: GPUBindGroup;
-  readonly #params: readonly ParamField[];
+  readonly #template: ParamTemplate;
 
-  constructor(
-    pipeline: GPUComputePipeline,
-    group: GPUBindGroup,
-    params: readonly ParamField[],
-  ) {
+  constructor(pipeline: GPUComputePipeline, group: GPUBindGroup, template: ParamTemplate) {
     this.#pipeline = pipeline;
     this.#group = group;
-    this.#params = params;
+    this.#template = template;
   }
 
-  /** Records one dispatch; an empty grid records nothing. */
+  /** Records one dispatch; `params` are those that aren't constants. An empty grid records nothing. */
   dispatch(recorder: Recorder, params: ParamValues, grid: Grid): void {
-    const [x, y = 1, z = 1] = grid;
+    const x = grid[0];
+    const y = grid[1] ?? 1;
+    const z = grid[2] ?? 1;
     if (x === 0 || y === 0 || z === 0) return;
-    const offset = this.#params.length > 0 ? recorder.uniforms.push(this.#params, params) : -1;
+    const offset = this.#template.size > 0 ? recorder.uniforms.push(this.#template, params) : -1;
     recorder.run(this.#pipeline, this.#group, offset, x, y, z);
   }
 }

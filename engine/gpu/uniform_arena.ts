@@ -1,5 +1,6 @@
 import type { Gpu } from "./device.ts";
-import type { ParamField, ParamValues } from "./wgsl_interface.ts";
+import type { ParamTarget, ParamTemplate } from "./param_template.ts";
+import type { ParamValues } from "./wgsl_interface.ts";
 
 /**
  * The parameters of all dispatches of a submission, written to the GPU at once and bound with
@@ -11,31 +12,23 @@ export class UniformArena {
   readonly #queue: GPUQueue;
   readonly #stride: number;
   readonly #bytes: ArrayBuffer;
-  readonly #view: DataView;
+  readonly #target: ParamTarget;
   #used = 0;
 
   constructor(gpu: Gpu, maxDispatches: number) {
     this.#stride = Math.max(64, gpu.limits.minUniformBufferOffsetAlignment);
     this.#bytes = new ArrayBuffer(maxDispatches * this.#stride);
-    this.#view = new DataView(this.#bytes);
+    this.#target = { bytes: new Uint8Array(this.#bytes), view: new DataView(this.#bytes) };
     this.#queue = gpu.device.queue;
     this.buffer = gpu.buffers.uniform("uniforms", this.#bytes.byteLength);
   }
 
   /** Returns the dynamic offset of the values. Throws when one is missing or the arena is full. */
-  push(fields: readonly ParamField[], values: ParamValues): number {
+  push(template: ParamTemplate, values: ParamValues): number {
     const start = this.#used;
-    const end = start + Math.ceil(fields.length * 4 / this.#stride) * this.#stride;
+    const end = start + Math.ceil(template.size / this.#stride) * this.#stride;
     if (end > this.#bytes.byteLength) throw new Error("the uniform arena is full");
-    for (let i = 0; i < fields.length; i++) {
-      const { name, type } = fields[i];
-      const value = values[name];
-      if (value === undefined) throw new Error(`the kernel parameter ${name} is missing`);
-      const at = start + 4 * i;
-      if (type === "f32") this.#view.setFloat32(at, value, true);
-      else if (type === "u32") this.#view.setUint32(at, value, true);
-      else this.#view.setInt32(at, value, true);
-    }
+    template.write(this.#target, start, values);
     this.#used = end;
     return start;
   }

@@ -54,7 +54,8 @@ export class Attention {
   readonly #attend: BoundKernel;
   readonly #combine: BoundKernel;
   readonly #config: ModelConfig;
-  readonly #params: Record<string, number>;
+  /** Of a span. */
+  readonly #chunks: number;
   readonly #groups: number;
 
   /** `x` is RopeKv's; `y` is f32 `[tokens, heads·headDim]`; `parts` has `partsLength()` elements. */
@@ -81,49 +82,50 @@ export class Attention {
     const groups = headGroups(config);
     const { positions, rows } = places;
     const { keysPerLane = kernels.gpu.info.isFallback && canSplitKeys(config, kernels) } = options;
-    this.#attend = kernels.get(
-      "attention",
-      keysPerLane ? [lanesCore, lanesWgsl].join("\n") : wgsl,
-      {
-        GROUP: groups.size,
-        ...(keysPerLane ? { QUERIES: groups.size } : {}),
-        DIM4: config.headDim / 4,
-      },
-    ).bind({
-      x,
-      positions,
-      rows,
-      block_tables: places.blockTables,
-      k_cache: cache.k,
-      v_cache: cache.v,
-      y,
-      parts,
-    }, uniforms);
-    this.#combine = kernels.get("attention_combine", combineWgsl)
-      .bind({ positions, rows, parts, y }, uniforms);
     const cut = decodeSpans(maxModelLen);
+    const heads = config.numHeads;
+    const dim4 = config.headDim / 4;
+    const source = keysPerLane ? [lanesCore, lanesWgsl].join("\n") : wgsl;
+    this.#attend = kernels.get("attention", source, {
+      GROUP: groups.size,
+      ...(keysPerLane ? { QUERIES: groups.size } : {}),
+      DIM4: dim4,
+    }).bind(
+      {
+        x,
+        positions,
+        rows,
+        block_tables: places.blockTables,
+        k_cache: cache.k,
+        v_cache: cache.v,
+        y,
+        parts,
+      },
+      uniforms,
+      {
+        ...cut,
+        heads,
+        kv_heads: config.numKvHeads,
+        dim4,
+        max_blocks: maxBlocks,
+        window: config.slidingWindow,
+        scale: 1 / Math.sqrt(config.headDim),
+      },
+    );
+    this.#combine = kernels.get("attention_combine", combineWgsl)
+      .bind({ positions, rows, parts, y }, uniforms, { ...cut, heads, dim4 });
     this.#config = config;
     this.#groups = groups.count;
-    this.#params = {
-      heads: config.numHeads,
-      kv_heads: config.numKvHeads,
-      dim4: config.headDim / 4,
-      max_blocks: maxBlocks,
-      chunks: cut.chunks,
-      spans: cut.spans,
-      window: config.slidingWindow,
-      scale: 1 / Math.sqrt(config.headDim),
-    };
+    this.#chunks = cut.chunks;
   }
 
   /** `contextLength` is the longest context of the step's tokens. */
   record(recorder: Recorder, options: { tokens: number; contextLength: number }): void {
     const { tokens, contextLength } = options;
-    const { chunks } = this.#params;
-    const spans = Math.ceil(contextLength / KEYS / chunks);
-    this.#attend.dispatch(recorder, this.#params, [this.#groups, tokens, spans]);
+    const spans = Math.ceil(contextLength / KEYS / this.#chunks);
+    this.#attend.dispatch(recorder, {}, [this.#groups, tokens, spans]);
     if (spans > 1) {
-      this.#combine.dispatch(recorder, this.#params, [this.#config.numHeads, tokens]);
+      this.#combine.dispatch(recorder, {}, [this.#config.numHeads, tokens]);
     }
   }
 }

@@ -101,12 +101,13 @@ export class FewTokenLinear {
     const { lanes } = this.#kernels;
     const perGroup = ROWS_PER_LANE_GROUP * (this.#share === "lanes" ? lanes : MATVEC_SIZE / lanes);
     const bound = this.#bind(columns, rankTotal > 0);
-    this.#buffers.weight.shards.forEach(({ rows, firstRow: first }, i) => {
-      const params = { ...this.#params, rows, first, tokens, ranks: rankTotal };
+    const params = { tokens, ranks: rankTotal };
+    const { shards } = this.#buffers.weight;
+    for (let i = 0; i < shards.length; i++) {
       // Workgroups that follow each other read the same rows, so that caches have them.
-      const grid = [Math.ceil(tokens / columns), Math.ceil(rows / perGroup)] as const;
+      const grid = [Math.ceil(tokens / columns), Math.ceil(shards[i].rows / perGroup)] as const;
       bound[i].dispatch(recorder, params, grid);
-    });
+    }
   }
 
   /** One bound kernel per shard, made on first use. */
@@ -120,16 +121,20 @@ export class FewTokenLinear {
       const kernel = this.#share === "lanes"
         ? this.#lanesKernel(common)
         : this.#splitKernel(common, this.#share);
-      bound = weight.shards.map(({ buffer }) =>
-        kernel.bind({
-          x: "weighted" in x ? x.weighted : x,
-          y: "weighted" in y ? y.buffer : y,
-          weight: buffer,
-          bias: bias ?? empty,
-          next_norm: nextNorm ?? empty,
-          rank_list: adapters?.ranks ?? empty,
-          b: adapters?.b ?? empty,
-        }, this.#uniforms)
+      bound = weight.shards.map(({ buffer, rows, firstRow: first }) =>
+        kernel.bind(
+          {
+            x: "weighted" in x ? x.weighted : x,
+            y: "weighted" in y ? y.buffer : y,
+            weight: buffer,
+            bias: bias ?? empty,
+            next_norm: nextNorm ?? empty,
+            rank_list: adapters?.ranks ?? empty,
+            b: adapters?.b ?? empty,
+          },
+          this.#uniforms,
+          { ...this.#params, rows, first },
+        )
       );
       this.#bound.set(key, bound);
     }

@@ -6,7 +6,7 @@ import type { KernelSet } from "./variants.ts";
 /** Fills the parts of a residual stream that the first layer's norm needs, after the embedding. */
 export class NormParts {
   readonly #bound: BoundKernel;
-  readonly #params: Record<string, number>;
+  readonly #width: number;
 
   /** `weight` is the norm's, f32 `[width]`. */
   constructor(
@@ -16,15 +16,15 @@ export class NormParts {
   ) {
     const { stream, weight } = buffers;
     this.#bound = kernels.get("norm_parts", wgsl)
-      .bind({ stream: stream.buffer, weight }, options.uniforms);
-    this.#params = {
-      width: stream.width,
-      weighted_at: stream.weightedAt,
-      squares_at: stream.squaresAt,
-    };
+      .bind({ stream: stream.buffer, weight }, options.uniforms, {
+        width: stream.width,
+        weighted_at: stream.weightedAt,
+        squares_at: stream.squaresAt,
+      });
+    this.#width = stream.width;
   }
 
   record(recorder: Recorder, tokens: number): void {
-    this.#bound.dispatch(recorder, this.#params, [Math.ceil(this.#params.width / 256), tokens]);
+    this.#bound.dispatch(recorder, {}, [Math.ceil(this.#width / 256), tokens]);
   }
 }

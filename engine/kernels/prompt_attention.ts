@@ -18,7 +18,6 @@ const OTHER_BYTES = 4096;
 /** Grouped-query attention of prompts over the paged cache, several tokens at once. */
 export class PromptAttention {
   readonly #bound: BoundKernel;
-  readonly #params: Record<string, number>;
   readonly #groups: number;
   readonly #tile: number;
 
@@ -51,19 +50,18 @@ export class PromptAttention {
       TILE: this.#tile,
       QUERIES: queries,
       DIM4: config.headDim / 4,
-    }).bind({ x, positions, rows, block_tables, k_cache: cache.k, v_cache: cache.v, y }, uniforms);
-    this.#params = {
+    }).bind({ x, positions, rows, block_tables, k_cache: cache.k, v_cache: cache.v, y }, uniforms, {
       heads: config.numHeads,
       kv_heads: config.numKvHeads,
       max_blocks: maxBlocks,
       window: config.slidingWindow,
       scale: 1 / Math.sqrt(config.headDim),
-    };
+    });
   }
 
   record(recorder: Recorder, tokens: number): void {
     const grid = [this.#groups, Math.ceil(tokens / this.#tile)] as const;
-    this.#bound.dispatch(recorder, { ...this.#params, tokens }, grid);
+    this.#bound.dispatch(recorder, { tokens }, grid);
   }
 }
 

@@ -8,7 +8,6 @@ const PARTS = 8;
 /** Root-mean-square normalisation (Zhang & Sennrich, arXiv 1910.07467) of `[tokens, width]` rows. */
 export class RmsNorm {
   readonly #bound: BoundKernel;
-  readonly #params: { width4: number; eps: number };
 
   /**
    * `x` and `y` are f32 `[tokens, width]`, `weight` f32 `[width]`; width is a multiple of 4. With
@@ -24,13 +23,15 @@ export class RmsNorm {
       PICK: indices ? 1 : 0,
       SIZE: PARTS * kernels.lanes,
     })
-      .bind({ ...buffers, indices: indices ?? kernels.empty }, options.uniforms);
-    this.#params = { width4: options.width / 4, eps: options.eps };
+      .bind({ ...buffers, indices: indices ?? kernels.empty }, options.uniforms, {
+        width4: options.width / 4,
+        eps: options.eps,
+      });
   }
 
   /** Fills `count` rows of `y` from row `first` on. */
   record(recorder: Recorder, count: number, first = 0): void {
-    this.#bound.dispatch(recorder, { ...this.#params, first }, [count]);
+    this.#bound.dispatch(recorder, { first }, [count]);
   }
 }
 

@@ -22,7 +22,6 @@ export interface KvCache {
 /** Rotary position embedding (Su et al., arXiv 2104.09864) of q and k, and the write to the cache. */
 export class RopeKv {
   readonly #bound: BoundKernel;
-  readonly #params: Record<string, number>;
   readonly #heads: number;
 
   /**
@@ -42,28 +41,31 @@ export class RopeKv {
   ) {
     const { x, places, rotation, headNorm, cache } = buffers;
     const { config, maxBlocks, uniforms } = options;
-    this.#bound = kernels.get("rope_kv", wgsl, { HEAD_NORM: headNorm ? 1 : 0 }).bind({
-      x,
-      positions: places.positions,
-      rows: places.rows,
-      block_tables: places.blockTables,
-      rotation,
-      head_norm: headNorm ?? kernels.empty,
-      k_cache: cache.k,
-      v_cache: cache.v,
-    }, uniforms);
+    this.#bound = kernels.get("rope_kv", wgsl, { HEAD_NORM: headNorm ? 1 : 0 }).bind(
+      {
+        x,
+        positions: places.positions,
+        rows: places.rows,
+        block_tables: places.blockTables,
+        rotation,
+        head_norm: headNorm ?? kernels.empty,
+        k_cache: cache.k,
+        v_cache: cache.v,
+      },
+      uniforms,
+      {
+        heads: config.numHeads,
+        kv_heads: config.numKvHeads,
+        dim4: config.headDim / 4,
+        max_blocks: maxBlocks,
+        eps: config.rmsNormEps,
+      },
+    );
     this.#heads = config.numHeads + 2 * config.numKvHeads;
-    this.#params = {
-      heads: config.numHeads,
-      kv_heads: config.numKvHeads,
-      dim4: config.headDim / 4,
-      max_blocks: maxBlocks,
-      eps: config.rmsNormEps,
-    };
   }
 
   record(recorder: Recorder, tokens: number): void {
-    this.#bound.dispatch(recorder, this.#params, [this.#heads, tokens]);
+    this.#bound.dispatch(recorder, {}, [this.#heads, tokens]);
   }
 }
 

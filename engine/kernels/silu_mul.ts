@@ -13,12 +13,12 @@ export class SiluMul {
     buffers: { x: GPUBuffer; y: GPUBuffer },
     options: { width: number; uniforms: GPUBuffer },
   ) {
-    this.#bound = kernels.get("silu_mul", wgsl).bind(buffers, options.uniforms);
-    this.#width4 = options.width / 4;
+    const width4 = options.width / 4;
+    this.#bound = kernels.get("silu_mul", wgsl).bind(buffers, options.uniforms, { width4 });
+    this.#width4 = width4;
   }
 
   record(recorder: Recorder, tokens: number): void {
-    const width4 = this.#width4;
-    this.#bound.dispatch(recorder, { width4 }, [Math.ceil(width4 / 64), tokens]);
+    this.#bound.dispatch(recorder, {}, [Math.ceil(this.#width4 / 64), tokens]);
   }
 }

@@ -5,7 +5,7 @@ import { GROUPS } from "../../bench/options.ts";
 import { WeftError } from "../../engine/core/errors.ts";
 
 const names = (isSoftware: boolean, shapes: string[] | null = null, isQuick = false) =>
-  contextOf({ isQuick, shapes }, { isSoftware }).shapes.map(({ name }) => name);
+  contextOf({ isQuick, isPartial: false, shapes }, { isSoftware }).shapes.map(({ name }) => name);
 
 Deno.test("a software driver gets the smallest shape, cut to four layers, a GPU all", () => {
   assert.deepEqual(names(true), ["Qwen2-0.5B, 4 layers"]);
@@ -31,7 +31,8 @@ for (const isSoftware of [true, false]) {
   for (const isQuick of [true, false]) {
     const title = `${isSoftware ? "software" : "GPU"}${isQuick ? ", quick" : ""}`;
     Deno.test(`names are told apart, and ratios are of series that are there: ${title}`, () => {
-      const context = contextOf({ isQuick, shapes: null }, { isSoftware });
+      const partial = { isQuick, isPartial: true, shapes: null };
+      const context = contextOf(partial, { isSoftware });
       const groups = GROUPS.flatMap((part) => groupsOf(part, context));
       const series = groups.flatMap((group) =>
         group.series.map(({ name }) => `${group.name}/${name}`)
@@ -45,7 +46,7 @@ for (const isSoftware of [true, false]) {
           assert.ok(known.includes(side), `${name}: ${side}`);
         }
       }
-      // A quick run has something of each part.
+      // Whatever is asked for by name is there, in a quick run, too.
       for (const part of GROUPS) {
         assert.ok(groupsOf(part, context).some(({ series }) => series.length > 0), part);
       }
@@ -58,3 +59,35 @@ for (const isSoftware of [true, false]) {
     });
   }
 }
+
+Deno.test("kernels' variants are tuned on a GPU or where that is asked for, and it says why it isn't", () => {
+  const tune = (isSoftware: boolean, isQuick: boolean, isPartial: boolean) =>
+    groupsOf("tune", contextOf({ isQuick, isPartial, shapes: null }, { isSoftware }));
+  const isMeasured = (...args: [boolean, boolean, boolean]) =>
+    tune(...args).every(({ series }) => series.length > 0);
+  assert.ok(isMeasured(false, false, false));
+  assert.ok(isMeasured(true, false, true) && isMeasured(false, true, true));
+  for (
+    const [isSoftware, isQuick, why] of [[true, false, /software/], [
+      false,
+      true,
+      /--quick/,
+    ]] as const
+  ) {
+    for (const { series, skipped } of tune(isSoftware, isQuick, false)) {
+      assert.deepEqual(series, []);
+      assert.match(skipped![0].why, why);
+    }
+  }
+});
+
+Deno.test("a run without names has something of each other part", () => {
+  for (const isSoftware of [true, false]) {
+    for (const isQuick of [true, false]) {
+      const context = contextOf({ isQuick, isPartial: false, shapes: null }, { isSoftware });
+      for (const part of GROUPS.filter((part) => part !== "tune")) {
+        assert.ok(groupsOf(part, context).some(({ series }) => series.length > 0), part);
+      }
+    }
+  }
+});

@@ -36,9 +36,12 @@ Deno.test("report is a command of its own", () => {
 });
 
 testRefusals(parseOptions, [
-  ["lorra", /Cannot measure "lorra": there is limits, start, .*adapters, .*platform, or report/],
+  [
+    "lorra",
+    /Cannot measure "lorra": there is tune, limits, start, .*adapters, .*platform, or report/,
+  ],
   ["report demo", /Cannot run "report demo": report alone/],
-  ["--only decode", /Cannot use --only "decode": names begin with limits, start/],
+  ["--only decode", /Cannot use --only "decode": names begin with tune, limits/],
   ["--rounds 0", /Cannot use --rounds "0": it takes a whole number from 1/],
   ["--budget soon", /--budget "soon"/],
   ["--slow", /--slow.*--help lists the flags/],

@@ -1,4 +1,4 @@
-import type { BoundKernel, ParamValues, Recorder } from "../../gpu/mod.ts";
+import type { BoundKernel, Recorder } from "../../gpu/mod.ts";
 import type { KernelSet } from "../variants.ts";
 import wgsl from "./lora_expand.wgsl" with { type: "text" };
 import { type LoraGroup, type LoraStep, type MixtureBuffers, perMember } from "./lora_group.ts";
@@ -15,7 +15,6 @@ const TILE = 4;
  */
 export class LoraExpand {
   readonly #bound: BoundKernel;
-  readonly #params: ParamValues;
   readonly #groups: number;
   readonly #members: number;
 
@@ -32,24 +31,22 @@ export class LoraExpand {
     const source = [mixtureWgsl, wgsl].join("\n");
     const { rows, mix, slots, h, b, y } = buffers;
     this.#bound = kernels.get("lora_expand", source, { TILE })
-      .bind({ rows, mix, slots, h, b, y }, uniforms);
+      .bind({ rows, mix, slots, h, b, y }, uniforms, {
+        modules: group.modules,
+        first_module: group.module,
+        h_stride: group.hStride,
+        y4: group.outStride / 4,
+        ...perMember("b_start", group, ({ bStart }) => bStart / 4),
+        ...perMember("out4", group, ({ outSize }) => outSize / 4),
+        ...perMember("y_start", group, ({ outOffset }) => outOffset / 4),
+      });
     this.#members = group.members.length;
     this.#groups = Math.ceil(Math.max(...group.members.map((m) => m.outSize)) / OUTPUTS);
-    this.#params = {
-      modules: group.modules,
-      first_module: group.module,
-      h_stride: group.hStride,
-      y4: group.outStride / 4,
-      ...perMember("b_start", group, ({ bStart }) => bStart / 4),
-      ...perMember("out4", group, ({ outSize }) => outSize / 4),
-      ...perMember("y_start", group, ({ outOffset }) => outOffset / 4),
-    };
   }
 
   record(recorder: Recorder, { tokens, maxTotalRank }: LoraStep): void {
     if (maxTotalRank === 0) return;
     const tiles = Math.ceil(tokens / TILE);
-    const params = { ...this.#params, tokens };
-    this.#bound.dispatch(recorder, params, [this.#groups, tiles, this.#members]);
+    this.#bound.dispatch(recorder, { tokens }, [this.#groups, tiles, this.#members]);
   }
 }

@@ -1,4 +1,4 @@
-import type { Bindable, BoundKernel, ParamValues, Recorder } from "../../gpu/mod.ts";
+import type { Bindable, BoundKernel, Recorder } from "../../gpu/mod.ts";
 import type { KernelSet } from "../variants.ts";
 import {
   type LoraGroup,
@@ -17,7 +17,6 @@ const TILE = 4;
 /** The first half of a fused LoRA update, `weight · scale · A x` for every adapter of every row. */
 export class LoraShrink {
   readonly #bound: BoundKernel;
-  readonly #params: ParamValues;
   readonly #members: number;
   readonly #tile: number;
   /** Ranks of a workgroup. */
@@ -46,22 +45,20 @@ export class LoraShrink {
       ? {}
       : { TILE: this.#tile, LISTED: listed ? 1 : 0 };
     this.#bound = kernels.get("lora_shrink", source, constants)
-      .bind({ rows, mix, slots, x, a, h }, uniforms);
+      .bind({ rows, mix, slots, x, a, h }, uniforms, {
+        modules: group.modules,
+        first_module: group.module,
+        in4: group.inSize / 4,
+        h4: (listed ? 2 * rankListLength(group) : group.hStride) / 4,
+        ...perMember("a_row", group, ({ aRow }) => aRow),
+        ...perMember("b_start", group, ({ bStart }) => bStart / 2),
+        ...perMember("out2", group, ({ outSize }) => outSize / 2),
+      });
     this.#members = group.members.length;
-    this.#params = {
-      modules: group.modules,
-      first_module: group.module,
-      in4: group.inSize / 4,
-      h4: (listed ? 2 * rankListLength(group) : group.hStride) / 4,
-      ...perMember("a_row", group, ({ aRow }) => aRow),
-      ...perMember("b_start", group, ({ bStart }) => bStart / 2),
-      ...perMember("out2", group, ({ outSize }) => outSize / 2),
-    };
   }
 
   record(recorder: Recorder, { tokens, maxTotalRank }: LoraStep): void {
-    const params = { ...this.#params, tokens };
-    this.#bound.dispatch(recorder, params, [
+    this.#bound.dispatch(recorder, { tokens }, [
       Math.ceil(maxTotalRank / this.#ranks),
       Math.ceil(tokens / this.#tile),
       this.#members,

@@ -11,8 +11,6 @@ import type { SamplingBuffers } from "./sampling_buffers.ts";
 /** Log-softmax of the raw logits at the drawn token and the likeliest, for rows that asked. */
 export class Logprobs {
   readonly #bound: BoundKernel;
-  readonly #vocab: number;
-  readonly #stride: number;
 
   /** `logits` as `Sample` takes them. */
   constructor(
@@ -23,16 +21,17 @@ export class Logprobs {
   ) {
     const source = [rowsWgsl, rankingWgsl, wgsl].join("\n");
     const { rowParams, sampled, drawn, logprobs } = buffers;
+    const { vocab } = buffers.shape;
     this.#bound = kernels.get("logprobs", source, samplingConstants(kernels.gpu))
-      .bind({ logits: logits.buffer, row_params: rowParams, sampled, drawn, logprobs }, uniforms);
-    this.#vocab = buffers.shape.vocab;
-    this.#stride = logits.stride ?? this.#vocab;
+      .bind({ logits: logits.buffer, row_params: rowParams, sampled, drawn, logprobs }, uniforms, {
+        vocab,
+        stride: logits.stride ?? vocab,
+      });
   }
 
   /** Record after `Sample` of the same step. */
   record(recorder: Recorder, { rows, step, rowsPerStep = rows }: SampleStep): void {
-    const params = { vocab: this.#vocab, stride: this.#stride, out_base: step * rowsPerStep };
-    this.#bound.dispatch(recorder, params, [rows]);
+    this.#bound.dispatch(recorder, { out_base: step * rowsPerStep }, [rows]);
   }
 }
 

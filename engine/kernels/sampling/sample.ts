@@ -26,8 +26,6 @@ export interface SampleStep {
  */
 export class Sample {
   readonly #bound: BoundKernel;
-  readonly #vocab: number;
-  readonly #stride: number;
 
   /** `logits` is f32 `[rows, stride]`, of which each row's first `vocab` count; stride = vocab unless given. */
   constructor(
@@ -39,24 +37,26 @@ export class Sample {
     const source = [rowsWgsl, rankingWgsl, drawWgsl, wgsl].join("\n");
     const kernel = kernels.get("sample", source, samplingConstants(kernels.gpu));
     const { rowParams, sampled, bias, pause, states, tally, drawn } = buffers;
-    this.#bound = kernel.bind({
-      logits: logits.buffer,
-      row_params: rowParams,
-      sampled,
-      bias,
-      pause,
-      states,
-      tally,
-      drawn,
-    }, uniforms);
-    this.#vocab = buffers.shape.vocab;
-    this.#stride = logits.stride ?? this.#vocab;
+    const { vocab } = buffers.shape;
+    this.#bound = kernel.bind(
+      {
+        logits: logits.buffer,
+        row_params: rowParams,
+        sampled,
+        bias,
+        pause,
+        states,
+        tally,
+        drawn,
+      },
+      uniforms,
+      { vocab, stride: logits.stride ?? vocab },
+    );
   }
 
   /** Writes `drawn[step * rowsPerStep + i]`: a token, TOKEN_NOTHING or TOKEN_FAILED. */
   record(recorder: Recorder, { rows, step, rowsPerStep = rows }: SampleStep): void {
-    const params = { vocab: this.#vocab, stride: this.#stride, out_base: step * rowsPerStep };
-    this.#bound.dispatch(recorder, params, [rows]);
+    this.#bound.dispatch(recorder, { out_base: step * rowsPerStep }, [rows]);
   }
 }
 

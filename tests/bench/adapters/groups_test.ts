@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { adapterGroups } from "../../../bench/adapters/mod.ts";
 import { FAR_MS } from "../../../bench/adapters/origin_options.ts";
 
-const QUICK = { isSoftware: true, isQuick: true, shapes: [] };
+const QUICK = { isSoftware: true, isQuick: true, isPartial: false, shapes: [] };
 
 /** One round of each series of a group, by the names that the figures get. */
 async function measured(start: string, isQuick = true): Promise<Map<string, number>> {

@@ -35,6 +35,14 @@ Deno.test("each turn begins with another item", () => {
   assert.deepEqual(rotated([], 3), []);
 });
 
+Deno.test("a series of what happens once has a round of its own, however many the others have", async () => {
+  const { series, now } = world();
+  const once = { ...series("once", 1, [9, 1, 2, 3]), rounds: 1 };
+  const others = series("others", 1, [9, 1, 2, 3]);
+  const result = await measureGroup(group(once, others), { rounds: 3, budgetSeconds: 60, now });
+  assert.deepEqual(result.series.map(({ values }) => values), [[1], [1, 2, 3]]);
+});
+
 Deno.test("series take turns, the first of each uncounted, and close in the end", async () => {
   const { log, series, now } = world();
   const result = await measureGroup(

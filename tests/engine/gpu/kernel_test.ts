@@ -25,8 +25,23 @@ Deno.test("a kernel runs with buffers and parameters given by their WGSL names",
     const result = new Float32Array(bytes);
     assert.deepEqual([...result], [round + 0.5, 2 * round + 0.5, 3 * round + 0.5, 0]);
   }
+  const three = kernel.bind({ x, y }, recorder.uniforms.buffer, { count: 3 });
+  const always = kernel.bind({ x, y }, recorder.uniforms.buffer, { count: 4, factor: 0.5 });
+  for (const factor of [2, -7]) {
+    three.dispatch(recorder, { factor }, [1]);
+    const [some] = await readback.read(recorder, [{ buffer: y, bytes: 12 }]);
+    assert.deepEqual([...new Float32Array(some)], [1, 2, 3].map((x) => x * factor + 0.5));
+    always.dispatch(recorder, {}, [1]);
+    const [all] = await readback.read(recorder, [{ buffer: y, bytes: 16 }]);
+    assert.deepEqual([...new Float32Array(all)], [1, 1.5, 2, 2.5]);
+  }
   assert.throws(() => kernel.bind({ x }, recorder.uniforms.buffer), /needs a buffer named y/);
   assert.throws(() => bound.dispatch(recorder, { count: 1 }, [1]), /factor is missing/);
+  assert.throws(() => three.dispatch(recorder, {}, [1]), /factor is missing/);
+  assert.throws(
+    () => kernel.bind({ x, y }, recorder.uniforms.buffer, { counts: 3 }),
+    /scale has no parameter named counts/,
+  );
   assert.equal(gpu.fault(), null);
   await readback.close();
   gpu.buffers.destroy();
