@@ -1,7 +1,7 @@
 import type { Quantize } from "../../engine/core/engine.ts";
 import type { BenchContext } from "../context.ts";
 import { runBatch } from "../engine/batch.ts";
-import { openEngine } from "../engine/open_engine.ts";
+import { openUntuned } from "../engine/open_engine.ts";
 import { Shared } from "../engine/shared.ts";
 import type { SeriesGroup } from "../series.ts";
 import { shapeDirectory } from "../shapes/shape_files.ts";
@@ -10,13 +10,16 @@ import type { Shape } from "../shapes/shapes.ts";
 const FORMATS: readonly Quantize[] = ["none", "int8", "int4"];
 const BATCHES = [1, 8];
 
-/** Decoding with quantised weights beside f16: the same shape on three engines. */
+/**
+ * Decoding with quantised weights beside f16: the same shape on three engines, none of them tuned, as the part
+ * `tune` knows f16 only.
+ */
 export function quantizedGroup({ isSoftware }: BenchContext, shape: Shape): SeriesGroup {
   const engines = FORMATS.map((quantize) => ({
     quantize,
     engine: new Shared(
       async () =>
-        await openEngine({
+        await openUntuned({
           modelDirectory: await shapeDirectory(shape),
           quantize,
           maxModelLen: 512,
