@@ -23,7 +23,7 @@ export interface AdapterExtent {
 
 const MAX_MEMBERS = 3;
 
-/** What adapters add to projection groups in a step, for many tokens and for few. */
+/** What adapters add to projection groups in a step: by themselves, or through the groups' products. */
 export class GroupAdapters {
   readonly #kernels: KernelSet;
   readonly #layout: PoolLayout;
@@ -38,24 +38,24 @@ export class GroupAdapters {
     buffers: RankRowBuffers;
     /** Every batch row's mixture. */
     mix: GPUBuffer;
+    /** Of a step. */
     maxTokens: number;
-    maxBatch: number;
     uniforms: GPUBuffer;
   }) {
-    const { layout, maxTokens, maxBatch } = options;
+    const { layout, maxTokens } = options;
     const { buffers } = kernels.gpu;
     this.#kernels = kernels;
     this.#layout = layout;
     this.#buffers = options.buffers;
     this.#mix = options.mix;
     this.#uniforms = options.uniforms;
-    const room = (tokens: number, length: number) => 4 * tokens * MAX_MEMBERS * length;
-    this.#h = buffers.storage("adapter ranks", room(maxTokens, layout.hStride));
-    this.#ranks = buffers.storage("adapter rank lists", room(maxBatch, 2 * rankListLength(layout)));
+    const room = (length: number) => 4 * maxTokens * MAX_MEMBERS * length;
+    this.#h = buffers.storage("adapter ranks", room(layout.hStride));
+    this.#ranks = buffers.storage("adapter rank lists", room(2 * rankListLength(layout)));
   }
 
   /** Adds to y, f32 `[tokens, rows]`, what the adapters make of x, f32 `[tokens, cols]`. */
-  many(place: GroupPlace, io: { x: GPUBuffer; y: GPUBuffer; rows: GPUBuffer }): {
+  added(place: GroupPlace, io: { x: GPUBuffer; y: GPUBuffer; rows: GPUBuffer }): {
     record(recorder: Recorder, extent: AdapterExtent): void;
   } {
     const { x, y, rows } = io;
@@ -77,8 +77,8 @@ export class GroupAdapters {
     };
   }
 
-  /** Makes lists of x, f32 `[tokens, cols]`, with which the product of few tokens adds the rest itself. */
-  few(place: GroupPlace, io: { x: Bindable; rows: GPUBuffer }): {
+  /** Makes lists of x, f32 `[tokens, cols]`, with which a FewTokenLinear adds the rest itself. */
+  listed(place: GroupPlace, io: { x: Bindable; rows: GPUBuffer }): {
     list: RankList;
     record(recorder: Recorder, extent: AdapterExtent): void;
   } {

@@ -68,7 +68,6 @@ export class LoraPool {
       buffers: this.#buffers,
       mix: this.#mix,
       maxTokens,
-      maxBatch,
       uniforms: options.uniforms,
     });
   }

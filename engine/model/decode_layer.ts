@@ -8,7 +8,8 @@ import {
   SiluMul,
 } from "../kernels/mod.ts";
 import type { ProjectionGroup } from "../lora/mod.ts";
-import type { GroupAdapter, Segment, StackParts } from "./stack_parts.ts";
+import { ListedProduct } from "./adapted_product.ts";
+import type { Segment, StackParts } from "./stack_parts.ts";
 import type { LinearWeights } from "./weights.ts";
 
 /**
@@ -16,14 +17,14 @@ import type { LinearWeights } from "./weights.ts";
  * the norms, the adapters' second half, the activation and the residual sums.
  */
 export class DecodeLayer {
-  readonly #qkv: AdaptedProduct;
+  readonly #qkv: ListedProduct;
   readonly #ropeKv: RopeKv;
   readonly #attention: Attention;
-  readonly #out: AdaptedProduct;
-  readonly #gateUp: AdaptedProduct;
+  readonly #out: ListedProduct;
+  readonly #gateUp: ListedProduct;
   /** Only where gates and ups lie in several buffers. */
   readonly #activation: SiluMul | null;
-  readonly #down: AdaptedProduct;
+  readonly #down: ListedProduct;
 
   constructor(layer: number, parts: StackParts) {
     const { kernels, config, shape, buffers, uniforms, caches } = parts;
@@ -41,13 +42,13 @@ export class DecodeLayer {
       gated = false,
     ) => {
       const x: Bindable = "weighted" in io.x ? io.x.weighted : io.x;
-      const adapters = parts.adapters.few({ layer, group }, { x, rows: places.rows });
+      const adapters = parts.adapters.listed({ layer, group }, { x, rows: places.rows });
       const linear = new FewTokenLinear(
         kernels,
         { ...io, ...weights, adapters: adapters.list },
         { uniforms, eps: config.rmsNormEps, gated, share: parts.products.of(weights.weight).share },
       );
-      return new AdaptedProduct(linear, adapters);
+      return new ListedProduct(linear, adapters);
     };
     const cache = caches[layer];
     const { maxBlocks, maxModelLen } = shape;
@@ -88,21 +89,5 @@ export class DecodeLayer {
     this.#gateUp.record(recorder, segment);
     this.#activation?.record(recorder, segment.tokens);
     this.#down.record(recorder, segment);
-  }
-}
-
-/** A projection group whose product adds what its adapters listed. */
-class AdaptedProduct {
-  readonly #linear: FewTokenLinear;
-  readonly #adapters: GroupAdapter;
-
-  constructor(linear: FewTokenLinear, adapters: GroupAdapter) {
-    this.#linear = linear;
-    this.#adapters = adapters;
-  }
-
-  record(recorder: Recorder, segment: Segment): void {
-    if (segment.rankTotal > 0) this.#adapters.record(recorder, segment);
-    this.#linear.record(recorder, segment);
   }
 }

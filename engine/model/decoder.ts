@@ -50,10 +50,10 @@ interface WarmUp {
   rankTotal: number;
 }
 
-/** Prompts have kernels by their length; rows that decode by their number, and others with adapters. */
+/** Prompts have kernels by their length, rows that decode by their number; and others with adapters. */
 function warmUps(promptSizes: readonly number[], shape: StepShape): WarmUp[] {
   const prompts = promptSizes.filter((tokens) => tokens <= shape.maxPrefillTokens)
-    .map((promptTokens) => ({ promptTokens, rows: 0, rankTotal: 1 }));
+    .flatMap((promptTokens) => [1, 0].map((rankTotal) => ({ promptTokens, rows: 0, rankTotal })));
   const decodes = [1, 2, 4, 8].filter((rows) => rows <= shape.maxBatch)
     .flatMap((rows) => [1, 0].map((rankTotal) => ({ promptTokens: 0, rows, rankTotal })));
   return [...prompts, ...decodes];

@@ -1,20 +1,30 @@
+import type { TilePlan } from "../core/tuning.ts";
 import type { Recorder } from "../gpu/mod.ts";
-import { ManyTokenLinear, PromptAttention, RmsNorm, RopeKv, SiluMul } from "../kernels/mod.ts";
+import {
+  FewTokenLinear,
+  type KernelSet,
+  ManyTokenLinear,
+  PromptAttention,
+  RmsNorm,
+  RopeKv,
+  SiluMul,
+} from "../kernels/mod.ts";
 import type { ProjectionGroup } from "../lora/mod.ts";
-import type { GroupAdapter, Segment, StackParts } from "./stack_parts.ts";
+import { type AdaptedProduct, AddedProduct, ListedProduct } from "./adapted_product.ts";
+import type { Segment, StackParts } from "./stack_parts.ts";
 import type { LinearWeights } from "./weights.ts";
 
 /** A pre-norm decoder layer for prompts: attention and gated MLP, each added to the residual stream. */
 export class PrefillLayer {
   readonly #inputNorm: RmsNorm;
-  readonly #qkv: AdaptedLinear;
+  readonly #qkv: AdaptedProduct;
   readonly #ropeKv: RopeKv;
   readonly #attention: PromptAttention;
-  readonly #out: AdaptedLinear;
+  readonly #out: AdaptedProduct;
   readonly #postNorm: RmsNorm;
-  readonly #gateUp: AdaptedLinear;
+  readonly #gateUp: AdaptedProduct;
   readonly #activation: SiluMul;
-  readonly #down: AdaptedLinear;
+  readonly #down: AdaptedProduct;
 
   constructor(layer: number, parts: StackParts) {
     const { kernels, config, shape, buffers, uniforms } = parts;
@@ -28,23 +38,30 @@ export class PrefillLayer {
         eps: config.rmsNormEps,
         uniforms,
       });
-    const linear = (
+    const product = (
       group: ProjectionGroup,
       weights: LinearWeights,
       io: { x: GPUBuffer; y: GPUBuffer },
-    ) =>
-      new AdaptedLinear(
-        new ManyTokenLinear(kernels, { ...io, ...weights }, {
-          accumulate: io.y === x,
-          uniforms,
-          tiles: parts.products.of(weights.weight).tiles,
-        }),
-        parts.adapters.many({ layer, group }, { ...io, rows: places.rows }),
+    ): AdaptedProduct => {
+      const place = { layer, group };
+      const options = { accumulate: io.y === x, uniforms };
+      const { tiles } = parts.products.of(weights.weight);
+      if (!isListed(tiles, kernels)) {
+        const linear = new ManyTokenLinear(kernels, { ...io, ...weights }, { ...options, tiles });
+        return new AddedProduct(linear, parts.adapters.added(place, { ...io, rows: places.rows }));
+      }
+      const adapters = parts.adapters.listed(place, { x: io.x, rows: places.rows });
+      const linear = new FewTokenLinear(
+        kernels,
+        { ...io, ...weights, adapters: adapters.list },
+        { ...options, share: "lanes", oneKernel: true },
       );
+      return new ListedProduct(linear, adapters);
+    };
     const cache = parts.caches[layer];
     const { maxBlocks } = shape;
     this.#inputNorm = norm(weights.inputNorm);
-    this.#qkv = linear("qkv", weights.qkv, { x: normed, y: qkv });
+    this.#qkv = product("qkv", weights.qkv, { x: normed, y: qkv });
     this.#ropeKv = new RopeKv(
       kernels,
       { x: qkv, places, rotation: parts.rotation, headNorm: weights.headNorm, cache },
@@ -55,14 +72,14 @@ export class PrefillLayer {
       { x: qkv, places, cache, y: attended },
       { config, maxBlocks, uniforms },
     );
-    this.#out = linear("o", weights.out, { x: attended, y: x });
+    this.#out = product("o", weights.out, { x: attended, y: x });
     this.#postNorm = norm(weights.postNorm);
-    this.#gateUp = linear("gate_up", weights.gateUp, { x: normed, y: gateUp });
+    this.#gateUp = product("gate_up", weights.gateUp, { x: normed, y: gateUp });
     this.#activation = new SiluMul(kernels, { x: gateUp, y: activated }, {
       width: config.intermediateSize,
       uniforms,
     });
-    this.#down = linear("down", weights.down, { x: activated, y: x });
+    this.#down = product("down", weights.down, { x: activated, y: x });
   }
 
   record(recorder: Recorder, segment: Segment): void {
@@ -79,18 +96,7 @@ export class PrefillLayer {
   }
 }
 
-/** A projection group and its adapters: `y = W x + Σ wᵢ·sᵢ·Bᵢ(Aᵢ x)`. */
-class AdaptedLinear {
-  readonly #linear: ManyTokenLinear;
-  readonly #adapter: GroupAdapter;
-
-  constructor(linear: ManyTokenLinear, adapter: GroupAdapter) {
-    this.#linear = linear;
-    this.#adapter = adapter;
-  }
-
-  record(recorder: Recorder, segment: Segment): void {
-    this.#linear.record(recorder, segment.tokens);
-    if (segment.rankTotal > 0) this.#adapter.record(recorder, segment);
-  }
+/** Whether prompts of any length have the product of decoding rows, which adds the adapters' share itself. */
+function isListed(tiles: TilePlan, { hasSubgroups }: KernelSet): boolean {
+  return hasSubgroups && tiles.every(({ tile }) => tile === "lanes");
 }

@@ -13,12 +13,12 @@ export interface GroupAdapter {
 /** The adapters of one layer's projection group. */
 export interface AdapterFactory {
   /** Adds the adapters' share to y. */
-  many(
+  added(
     place: { layer: number; group: ProjectionGroup },
     buffers: { x: GPUBuffer; y: GPUBuffer; rows: GPUBuffer },
   ): GroupAdapter;
-  /** Fills a list with which the group's product adds the share itself. */
-  few(
+  /** Fills a list with which the group's product, a FewTokenLinear, adds the share itself. */
+  listed(
     place: { layer: number; group: ProjectionGroup },
     buffers: { x: Bindable; rows: GPUBuffer },
   ): GroupAdapter & { list: RankList };

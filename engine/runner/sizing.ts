@@ -179,9 +179,8 @@ function workingBytes(
   const { hiddenSize, intermediateSize, numHeads, numKvHeads, headDim, vocabSize } = config;
   const tokens = Math.max(maxPrefillTokens, maxBatch);
   const perToken = 2 * hiddenSize + 3 * intermediateSize + 2 * (numHeads + numKvHeads) * headDim +
-    3 * MAX_MIXTURE * maxLoraRank;
-  const perRow = 2.25 * hiddenSize + 6 * MAX_MIXTURE * maxLoraRank + 2.1 * vocabSize +
-    maxModelLen / BLOCK_SIZE + MAX_BIASES;
+    9 * MAX_MIXTURE * maxLoraRank;
+  const perRow = 2.25 * hiddenSize + 2.1 * vocabSize + maxModelLen / BLOCK_SIZE + MAX_BIASES;
   const parts = partsLength(config, {
     tokens: maxBatch,
     spans: decodeSpans(maxModelLen).spans,
