@@ -108,10 +108,11 @@ export class KernelBench {
       return { kernels: [], step: { ...counts, deviceMs: null, wall: null } };
     }
     const device = this.#calls.device!;
-    // Other steps first: what draws wears out the rows that they need.
+    // Other steps first, and rows anew behind them: what draws wears out rows, be it run or replayed.
     const wall = work.kind === "decode"
       ? await wallOf(this.#runner, this.#options.steps, dispatches.length)
       : null;
+    if (work.kind === "decode") await this.#fill(work.rows, work.rank ?? 0);
     const seconds = await secondsEach(device, (pass) => replay(pass, dispatches), {
       leastMs: this.#options.leastMs,
       most: MOST_DRAWS / burst,
@@ -132,21 +133,29 @@ export class KernelBench {
     rows: number,
     rank: number,
   ): Promise<{ burst: number; facts: StepFacts }> {
-    const { promptTokens } = this.#options;
-    const mixture = (i: number) => rank > 0 ? [{ generation: `${rank}-${i}`, weight: 1 }] : [];
-    await this.#runner.fill(rows, {
-      promptTokens,
-      maxTokens: ANSWER_TOKENS,
-      mixture,
-    });
+    await this.#fill(rows, rank);
     const before = this.#runner.drawn;
     this.#calls.reset();
     await this.#runner.step();
     const burst = (this.#runner.drawn - before) / rows;
     return {
       burst,
-      facts: this.#facts({ tokens: rows, rows, rank, contextLength: promptTokens }),
+      facts: this.#facts({
+        tokens: rows,
+        rows,
+        rank,
+        contextLength: this.#options.promptTokens,
+      }),
     };
+  }
+
+  /** Rows that decode, at the beginning of their answers. */
+  async #fill(rows: number, rank: number): Promise<void> {
+    await this.#runner.fill(rows, {
+      promptTokens: this.#options.promptTokens,
+      maxTokens: ANSWER_TOKENS,
+      mixture: (i) => rank > 0 ? [{ generation: `${rank}-${i}`, weight: 1 }] : [],
+    });
   }
 
   async #capturePrefill(tokens: number): Promise<{ burst: number; facts: StepFacts }> {
