@@ -1,3 +1,4 @@
+import { Limiter } from "../../adapters/limiter.ts";
 import type { Sent } from "./closed_loop.ts";
 
 /** Requests that arrive whatever the earlier ones do. */
@@ -16,13 +17,13 @@ export async function poissonLoad<Answer>(
   ask: () => Promise<Answer>,
   { requests, rate, maxOpen, random }: Arrivals,
 ): Promise<Sent<Answer>[]> {
-  const places = new Places(maxOpen);
+  const open = new Limiter(maxOpen);
   const start = performance.now();
   const sent: Promise<Sent<Answer>>[] = [];
   for (const ms of arrivalTimes({ requests, rate, random })) {
     // What has come late is still due when it was due: else a slow process would lower its own load.
     await until(start + ms);
-    const sending = send(ask, { arrivedAt: start + ms, places });
+    const sending = open.run(() => send(ask, start + ms));
     sending.catch(() => {}); // Told below, once all have been sent.
     sent.push(sending);
   }
@@ -48,41 +49,11 @@ export function exponential(uniform: number): number {
 
 async function send<Answer>(
   ask: () => Promise<Answer>,
-  { arrivedAt, places }: { arrivedAt: number; places: Places },
+  arrivedAt: number,
 ): Promise<Sent<Answer>> {
-  await places.take();
-  try {
-    const sentAt = performance.now();
-    const answer = await ask();
-    return { arrivedAt, sentAt, doneAt: performance.now(), answer };
-  } finally {
-    places.free();
-  }
-}
-
-/** So many at a time, first come, first served. */
-class Places {
-  #free: number;
-  readonly #waiting: (() => void)[] = [];
-
-  constructor(count: number) {
-    this.#free = count;
-  }
-
-  async take(): Promise<void> {
-    if (this.#free > 0) {
-      this.#free--;
-      return;
-    }
-    await new Promise<void>((resolve) => this.#waiting.push(resolve));
-  }
-
-  /** Gives the place to who has waited longest. */
-  free(): void {
-    const next = this.#waiting.shift();
-    if (next) next();
-    else this.#free++;
-  }
+  const sentAt = performance.now();
+  const answer = await ask();
+  return { arrivedAt, sentAt, doneAt: performance.now(), answer };
 }
 
 async function until(at: number): Promise<void> {

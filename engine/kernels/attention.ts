@@ -3,7 +3,9 @@ import type { BoundKernel, Recorder } from "../gpu/mod.ts";
 import combineWgsl from "./attention_combine.wgsl" with { type: "text" };
 import lanesWgsl from "./attention_lanes.wgsl" with { type: "text" };
 import lanesCore from "./attention_lanes_core.wgsl" with { type: "text" };
+import headsWgsl from "./attention_heads.wgsl" with { type: "text" };
 import wgsl from "./attention.wgsl" with { type: "text" };
+import spanWgsl from "./decode_span.wgsl" with { type: "text" };
 import type { KvCache, TokenPlaces } from "./rope_kv.ts";
 import type { KernelSet } from "./variants.ts";
 
@@ -85,7 +87,8 @@ export class Attention {
     const cut = decodeSpans(maxModelLen);
     const heads = config.numHeads;
     const dim4 = config.headDim / 4;
-    const source = keysPerLane ? [lanesCore, lanesWgsl].join("\n") : wgsl;
+    const itself = keysPerLane ? [lanesCore, lanesWgsl] : [wgsl];
+    const source = [headsWgsl, spanWgsl, ...itself].join("\n");
     this.#attend = kernels.get("attention", source, {
       GROUP: groups.size,
       ...(keysPerLane ? { QUERIES: groups.size } : {}),
@@ -106,7 +109,6 @@ export class Attention {
         ...cut,
         heads,
         kv_heads: config.numKvHeads,
-        dim4,
         max_blocks: maxBlocks,
         window: config.slidingWindow,
         scale: 1 / Math.sqrt(config.headDim),

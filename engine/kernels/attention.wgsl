@@ -1,29 +1,8 @@
 // Paged attention of one query token against a span of its context, for up to GROUP query heads that
 // share a key-value head. Walks the span in chunks of 64 keys with a running softmax. A context that
 // fits one span is finished here; else the parts meet in attention_combine.
-struct Params {
-  heads: u32, kv_heads: u32, dim4: u32, max_blocks: u32,
-  // Chunks of 64 keys per span, spans per token in `parts`, and the sliding window (0: none).
-  chunks: u32, spans: u32, window: u32, scale: f32,
-}
-@group(0) @binding(0) var<uniform> params: Params;
-// Rotated q ++ (k ++ v, unused).
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> positions: array<u32>;
-@group(0) @binding(3) var<storage, read> rows: array<u32>;
-@group(0) @binding(4) var<storage, read> block_tables: array<u32>;
 @group(0) @binding(5) var<storage, read> k_cache: array<W4>;
 @group(0) @binding(6) var<storage, read> v_cache: array<W4>;
-@group(0) @binding(7) var<storage, read_write> y: array<vec4<f32>>;
-// [token][head][span]: (max, sum, 0, 0) then dim/4 unnormalised values.
-@group(0) @binding(8) var<storage, read_write> parts: array<vec4<f32>>;
-
-override GROUP: u32 = 8u;
-override DIM4: u32 = 32u;
-const KEYS = 64u;
-const BLOCK = 16u;
-const INACTIVE = 0xffffffffu;
-const LOWEST = -1e30;
 
 var<workgroup> queries: array<vec4<f32>, GROUP * DIM4>;
 var<workgroup> scores: array<f32, GROUP * 64u>;
@@ -61,28 +40,15 @@ fn main(
   @builtin(workgroup_id) group: vec3<u32>,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let token = group.y;
-  let span = group.z;
-  let row = rows[token];
-  if (row == INACTIVE) { return; }
-  let position = positions[token];
-  let end = position / KEYS + 1u;
-  if (span * params.chunks >= end) { return; }
-  let first_key = select(0u, position + 1u - params.window, params.window > 0u && position >= params.window);
-
-  // GROUP query heads of one key-value head; several such groups where it serves more.
-  let per_kv = params.heads / params.kv_heads;
-  let groups = (per_kv + GROUP - 1u) / GROUP;
-  let kv_head = group.x / groups;
-  let head = kv_head * per_kv + (group.x % groups) * GROUP;
-  let heads = min(GROUP, (kv_head + 1u) * per_kv - head);
-  let dim4 = params.dim4;
-  let stride = (params.heads + 2u * params.kv_heads) * dim4;
-  let q0 = token * stride + head * dim4;
-  let table = row * params.max_blocks;
+  let span = span_of(group.y, group.z);
+  if (!span.exists) { return; }
+  let position = span.position;
+  let place = head_group(group.x);
+  let q0 = (span.token * (params.heads + 2u * params.kv_heads) + place.head) * DIM4;
+  let table = span.row * params.max_blocks;
 
   for (var i = local; i < GROUP * DIM4; i += KEYS) {
-    queries[i] = x[q0 + min(i / DIM4, heads - 1u) * DIM4 + i % DIM4];
+    queries[i] = x[q0 + min(i / DIM4, place.heads - 1u) * DIM4 + i % DIM4];
     values[i] = vec4<f32>();
   }
   if (local < GROUP) {
@@ -91,14 +57,14 @@ fn main(
   }
   workgroupBarrier();
 
-  let begin = max(span * params.chunks, first_key / KEYS);
-  let stop = min((span + 1u) * params.chunks, end);
+  let begin = max(span.index * params.chunks, span.first_key / KEYS);
+  let stop = min((span.index + 1u) * params.chunks, position / KEYS + 1u);
   for (var chunk = begin; chunk < stop; chunk++) {
     let key = chunk * KEYS + local;
-    let visible = key <= position && key >= first_key;
+    let visible = key <= position && key >= span.first_key;
     // Scores: one key an invocation, all heads of the group.
     let block = block_tables[table + min(key, position) / BLOCK];
-    let k0 = ((block * params.kv_heads + kv_head) * BLOCK + key % BLOCK) * dim4;
+    let k0 = ((block * params.kv_heads + place.kv_head) * BLOCK + key % BLOCK) * DIM4;
     var low = vec4<f32>();
     var high = vec4<f32>();
     if (visible) {
@@ -165,7 +131,7 @@ fn main(
       for (var b = 0u; b < KEYS / BLOCK; b++) {
         let start = chunk * KEYS + b * BLOCK;
         if (start > position) { break; }
-        let v0 = ((block_tables[table + start / BLOCK] * params.kv_heads + kv_head) * BLOCK) * dim4 + d;
+        let v0 = ((block_tables[table + start / BLOCK] * params.kv_heads + place.kv_head) * BLOCK) * DIM4 + d;
         let weights = g * KEYS + b * BLOCK;
         if (start + BLOCK > position + 1u) {
           for (var j = 0u; j < position + 1u - start; j++) {
@@ -193,14 +159,14 @@ fn main(
   }
 
   workgroupBarrier();
-  let single = end <= params.chunks;
-  for (var i = local; i < heads * DIM4; i += KEYS) {
+  for (var i = local; i < place.heads * DIM4; i += KEYS) {
     let g = i / DIM4;
     let d = i % DIM4;
-    if (single) {
-      y[(token * params.heads + head + g) * dim4 + d] = values[i] / sums[g];
+    let row = span.token * params.heads + place.head + g;
+    if (span.single) {
+      y[row * DIM4 + d] = values[i] / sums[g];
     } else {
-      let part = ((token * params.heads + head + g) * params.spans + span) * (dim4 + 1u);
+      let part = (row * params.spans + span.index) * (DIM4 + 1u);
       parts[part + 1u + d] = values[i];
       if (d == 0u) { parts[part] = vec4(highest[g], sums[g], 0.0, 0.0); }
     }

@@ -6,11 +6,10 @@
 //   query(place, i, d)            the d-th vec4 of the i-th query
 //   seen(place, scores, key)      scores of a key, LOWEST where a query may not see it
 //   put(place, i, v, highest, sum, lane)   takes a lane's part of a query's values
+@group(0) @binding(5) var<storage, read> k_cache: array<Eight>;
+@group(0) @binding(6) var<storage, read> v_cache: array<Eight>;
+
 override QUERIES: u32 = 8u;
-override DIM4: u32 = 16u;
-const BLOCK = 16u;
-const INACTIVE = 0xffffffffu;
-const LOWEST = -1e30;
 
 // A number of each query.
 struct Each { low: vec4<f32>, high: vec4<f32> }

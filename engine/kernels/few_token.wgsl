@@ -59,6 +59,33 @@ fn norm_scale(squares: vec4<f32>) -> vec4<f32> {
   return inverseSqrt(squares / f32(params.width4 * 4u) + params.eps);
 }
 
+// Of the workgroup's tokens from `token` on; for the whole workgroup at once, each LANES of which find all.
+struct Scales { low: vec4<f32>, high: vec4<f32> }
+fn norm_scales(token: u32, local: u32) -> Scales {
+  let s0 = squares_of(token);
+  let s1 = squares_of(token + 1u);
+  let s2 = squares_of(token + 2u);
+  let s3 = squares_of(token + 3u);
+  let s4 = squares_of(token + 4u);
+  let s5 = squares_of(token + 5u);
+  let s6 = squares_of(token + 6u);
+  let s7 = squares_of(token + 7u);
+  var low = vec4<f32>();
+  var high = vec4<f32>();
+  for (var k = local % LANES; k < (params.width4 + 3u) / 4u; k += LANES) {
+    low.x += sum_at(s0 + k);
+    if (COLUMNS > 1u) { low.y += sum_at(s1 + k); }
+    if (COLUMNS > 2u) {
+      low.z += sum_at(s2 + k);
+      low.w += sum_at(s3 + k);
+    }
+    if (COLUMNS > 4u) { high += vec4(sum_at(s4 + k), sum_at(s5 + k), sum_at(s6 + k), sum_at(s7 + k)); }
+  }
+  low = sum4_lanes(low, local);
+  if (COLUMNS > 4u) { high = sum4_lanes(high, local); }
+  return Scales(norm_scale(low), norm_scale(high));
+}
+
 fn store_one(token: u32, row: u32, sum: f32) {
   if (row >= params.rows) { return; }
   var value = sum;

@@ -128,31 +128,8 @@ fn main(
       }
     }
   }
-  var scale_0 = vec4(1.0);
-  var scale_4 = vec4(1.0);
-  if (NORMED) {
-    let s0 = squares_of(token);
-    let s1 = squares_of(token + 1u);
-    let s2 = squares_of(token + 2u);
-    let s3 = squares_of(token + 3u);
-    let s4 = squares_of(token + 4u);
-    let s5 = squares_of(token + 5u);
-    let s6 = squares_of(token + 6u);
-    let s7 = squares_of(token + 7u);
-    var sums_0 = vec4<f32>();
-    var sums_4 = vec4<f32>();
-    for (var k = local % LANES; k < (width4 + 3u) / 4u; k += LANES) {
-      sums_0.x += sum_at(s0 + k);
-      if (COLUMNS > 1u) { sums_0.y += sum_at(s1 + k); }
-      if (COLUMNS > 2u) {
-        sums_0.z += sum_at(s2 + k);
-        sums_0.w += sum_at(s3 + k);
-      }
-      if (COLUMNS > 4u) { sums_4 += vec4(sum_at(s4 + k), sum_at(s5 + k), sum_at(s6 + k), sum_at(s7 + k)); }
-    }
-    scale_0 = norm_scale(sum4_lanes(sums_0, local));
-    if (COLUMNS > 4u) { scale_4 = norm_scale(sum4_lanes(sums_4, local)); }
-  }
+  var scales = Scales(vec4(1.0), vec4(1.0));
+  if (NORMED) { scales = norm_scales(token, local); }
   a0 = sum4_lanes(a0, local);
   if (COLUMNS > 1u) { a1 = sum4_lanes(a1, local); }
   if (COLUMNS > 2u) {
@@ -210,7 +187,7 @@ fn main(
       total = select(total, a6, c == 6u);
       total = select(total, a7, c == 7u);
     }
-    if (NORMED) { total *= select(scale_0, scale_4, c >= 4u)[c % 4u]; }
+    if (NORMED) { total *= select(scales.low, scales.high, c >= 4u)[c % 4u]; }
     store(token + c, row, total);
   }
 }

@@ -59,41 +59,18 @@ fn main(
     }
   }
   s = plus_adapters(s, token, row, lane);
-  var scale_0 = vec4(1.0);
-  var scale_4 = vec4(1.0);
-  if (NORMED) {
-    let q0 = squares_of(token);
-    let q1 = squares_of(token + 1u);
-    let q2 = squares_of(token + 2u);
-    let q3 = squares_of(token + 3u);
-    let q4 = squares_of(token + 4u);
-    let q5 = squares_of(token + 5u);
-    let q6 = squares_of(token + 6u);
-    let q7 = squares_of(token + 7u);
-    var sums_0 = vec4<f32>();
-    var sums_4 = vec4<f32>();
-    for (var k = lane; k < (width4 + 3u) / 4u; k += LANES) {
-      sums_0.x += sum_at(q0 + k);
-      if (COLUMNS > 1u) { sums_0.y += sum_at(q1 + k); }
-      if (COLUMNS > 2u) {
-        sums_0.z += sum_at(q2 + k);
-        sums_0.w += sum_at(q3 + k);
-      }
-      if (COLUMNS > 4u) { sums_4 += vec4(sum_at(q4 + k), sum_at(q5 + k), sum_at(q6 + k), sum_at(q7 + k)); }
-    }
-    scale_0 = norm_scale(sum4_lanes(sums_0, lane));
-    if (COLUMNS > 4u) { scale_4 = norm_scale(sum4_lanes(sums_4, lane)); }
-  }
-  store(token, row, s.a0 * scale_0.x);
-  if (COLUMNS > 1u) { store(token + 1u, row, s.a1 * scale_0.y); }
+  var scales = Scales(vec4(1.0), vec4(1.0));
+  if (NORMED) { scales = norm_scales(token, lane); }
+  store(token, row, s.a0 * scales.low.x);
+  if (COLUMNS > 1u) { store(token + 1u, row, s.a1 * scales.low.y); }
   if (COLUMNS > 2u) {
-    store(token + 2u, row, s.a2 * scale_0.z);
-    store(token + 3u, row, s.a3 * scale_0.w);
+    store(token + 2u, row, s.a2 * scales.low.z);
+    store(token + 3u, row, s.a3 * scales.low.w);
   }
   if (COLUMNS > 4u) {
-    store(token + 4u, row, s.a4 * scale_4.x);
-    store(token + 5u, row, s.a5 * scale_4.y);
-    store(token + 6u, row, s.a6 * scale_4.z);
-    store(token + 7u, row, s.a7 * scale_4.w);
+    store(token + 4u, row, s.a4 * scales.high.x);
+    store(token + 5u, row, s.a5 * scales.high.y);
+    store(token + 6u, row, s.a6 * scales.high.z);
+    store(token + 7u, row, s.a7 * scales.high.w);
   }
 }

@@ -1,8 +1,10 @@
 import type { ModelConfig } from "../core/model_config.ts";
 import type { BoundKernel, Recorder } from "../gpu/mod.ts";
 import { canSplitKeys, headGroups } from "./attention.ts";
+import headsWgsl from "./attention_heads.wgsl" with { type: "text" };
 import lanesCore from "./attention_lanes_core.wgsl" with { type: "text" };
 import lanesWgsl from "./prompt_attention_lanes.wgsl" with { type: "text" };
+import tileWgsl from "./prompt_tile.wgsl" with { type: "text" };
 import wgsl from "./prompt_attention.wgsl" with { type: "text" };
 import type { KvCache, TokenPlaces } from "./rope_kv.ts";
 import type { KernelSet } from "./variants.ts";
@@ -41,7 +43,8 @@ export class PromptAttention {
     const { keysPerLane = kernels.gpu.info.isFallback && canSplitKeys(config, kernels) } = options;
     const groups = headGroups(config);
     const queries = keysPerLane ? QUERIES_OF_LANES : queriesFor(config, kernels);
-    const source = keysPerLane ? [lanesCore, lanesWgsl].join("\n") : wgsl;
+    const itself = keysPerLane ? [lanesCore, lanesWgsl] : [wgsl];
+    const source = [headsWgsl, tileWgsl, ...itself].join("\n");
     const { positions, rows, blockTables: block_tables } = places;
     this.#tile = queries / groups.size;
     this.#groups = groups.count;

@@ -2,30 +2,12 @@
 // that share a key-value head, and reads each key and value once for all of them. Walks the context in
 // chunks of 64 keys with a running softmax; chunks start at multiples of 64, and what a token may not
 // see weighs nothing, so that its result doesn't depend on what else is in its tile.
-struct Params {
-  heads: u32, kv_heads: u32, max_blocks: u32,
-  // The sliding window; 0: none.
-  tokens: u32, window: u32, scale: f32,
-}
-@group(0) @binding(0) var<uniform> params: Params;
-// Rotated q ++ (k ++ v, unused).
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> positions: array<u32>;
-@group(0) @binding(3) var<storage, read> rows: array<u32>;
-@group(0) @binding(4) var<storage, read> block_tables: array<u32>;
 @group(0) @binding(5) var<storage, read> k_cache: array<W4>;
 @group(0) @binding(6) var<storage, read> v_cache: array<W4>;
-@group(0) @binding(7) var<storage, read_write> y: array<vec4<f32>>;
 
-override GROUP: u32 = 8u;
-override TILE: u32 = 2u;
-// GROUP · TILE, a multiple of 4: query q is head q % GROUP of the tile's token q / GROUP.
+// GROUP · TILE, a multiple of 4.
 override QUERIES: u32 = 16u;
-override DIM4: u32 = 32u;
 const KEYS = 64u;
-const BLOCK = 16u;
-const INACTIVE = 0xffffffffu;
-const LOWEST = -1e30;
 
 var<workgroup> queries: array<vec4<f32>, QUERIES * DIM4>;
 // [query][key / 4]
@@ -34,17 +16,6 @@ var<workgroup> values: array<vec4<f32>, QUERIES * DIM4>;
 var<workgroup> highest: array<f32, QUERIES>;
 var<workgroup> sums: array<f32, QUERIES>;
 var<workgroup> shrink: array<f32, QUERIES>;
-
-// Tokens of one row, at most TILE, and the heads of one key-value head.
-struct Place { first: u32, count: u32, head: u32, heads: u32, kv_head: u32 }
-
-fn token_of(place: Place, query: u32) -> u32 {
-  return place.first + min(query / GROUP, place.count - 1u);
-}
-
-fn first_key_of(position: u32) -> u32 {
-  return select(0u, position + 1u - params.window, params.window > 0u && position >= params.window);
-}
 
 // The first quarter-vector of what the cache has of a key, or of its value.
 fn place_of(table: u32, kv_head: u32, key: u32) -> u32 {
@@ -58,15 +29,15 @@ fn dots(query: u32, d: u32, k: Keys) -> vec4<f32> {
   return vec4(dot(q, k.k0), dot(q, k.k1), dot(q, k.k2), dot(q, k.k3));
 }
 
-fn put(place: Place, query: u32, chunk: u32, key4: u32, score: vec4<f32>) {
-  let position = positions[token_of(place, query)];
+fn put(run: Run, query: u32, chunk: u32, key4: u32, score: vec4<f32>) {
+  let position = positions[token_of(run, query)];
   let keys = chunk * KEYS + 4u * key4 + vec4(0u, 1u, 2u, 3u);
   let visible = (keys <= vec4(position)) & (keys >= vec4(first_key_of(position)));
   scores[query * 16u + key4] = select(vec4(LOWEST), score * params.scale, visible);
 }
 
 // Scores of a chunk: 4 keys by 4 queries an invocation.
-fn score(place: Place, table: u32, chunk: u32, last: u32, local: u32) {
+fn score(run: Run, kv_head: u32, chunk: u32, last: u32, local: u32) {
   for (var i = local; i < QUERIES / 4u * 16u; i += KEYS) {
     let key4 = i % 16u;
     let query = i / 16u * 4u;
@@ -74,7 +45,7 @@ fn score(place: Place, table: u32, chunk: u32, last: u32, local: u32) {
     var s0 = vec4<f32>(); var s1 = vec4<f32>(); var s2 = vec4<f32>(); var s3 = vec4<f32>();
     if (key <= last) {
       // Of these four, what lies beyond the last key is of the same block, and never seen.
-      let at = place_of(table, place.kv_head, key);
+      let at = place_of(run.row * params.max_blocks, kv_head, key);
       for (var d = 0u; d < DIM4; d++) {
         let k = Keys(
           vec4<f32>(k_cache[at + d]),
@@ -88,10 +59,10 @@ fn score(place: Place, table: u32, chunk: u32, last: u32, local: u32) {
         s3 += dots(query + 3u, d, k);
       }
     }
-    put(place, query, chunk, key4, s0);
-    put(place, query + 1u, chunk, key4, s1);
-    put(place, query + 2u, chunk, key4, s2);
-    put(place, query + 3u, chunk, key4, s3);
+    put(run, query, chunk, key4, s0);
+    put(run, query + 1u, chunk, key4, s1);
+    put(run, query + 2u, chunk, key4, s2);
+    put(run, query + 3u, chunk, key4, s3);
   }
 }
 
@@ -170,12 +141,12 @@ fn gather(table: u32, kv_head: u32, chunk: u32, count: u32, local: u32) {
   }
 }
 
-fn attend(place: Place, row: u32, local: u32) {
+fn attend_run(run: Run, group: HeadGroup, local: u32) {
   let stride = (params.heads + 2u * params.kv_heads) * DIM4;
   for (var i = local; i < QUERIES * DIM4; i += KEYS) {
     let query = i / DIM4;
-    let head = place.head + min(query % GROUP, place.heads - 1u);
-    queries[i] = x[token_of(place, query) * stride + head * DIM4 + i % DIM4];
+    let head = group.head + min(query % GROUP, group.heads - 1u);
+    queries[i] = x[token_of(run, query) * stride + head * DIM4 + i % DIM4];
     values[i] = vec4<f32>();
   }
   if (local < QUERIES) {
@@ -184,22 +155,22 @@ fn attend(place: Place, row: u32, local: u32) {
   }
   workgroupBarrier();
 
-  let table = row * params.max_blocks;
-  let last = positions[place.first + place.count - 1u];
-  for (var chunk = first_key_of(positions[place.first]) / KEYS; chunk <= last / KEYS; chunk++) {
-    score(place, table, chunk, last, local);
+  let table = run.row * params.max_blocks;
+  let last = positions[run.first + run.count - 1u];
+  for (var chunk = first_key_of(positions[run.first]) / KEYS; chunk <= last / KEYS; chunk++) {
+    score(run, group.kv_head, chunk, last, local);
     workgroupBarrier();
     soften(local);
     workgroupBarrier();
-    gather(table, place.kv_head, chunk, min(KEYS, last + 1u - chunk * KEYS), local);
+    gather(table, group.kv_head, chunk, min(KEYS, last + 1u - chunk * KEYS), local);
     workgroupBarrier();
   }
 
-  for (var i = local; i < place.count * GROUP * DIM4; i += KEYS) {
+  for (var i = local; i < run.count * GROUP * DIM4; i += KEYS) {
     let query = i / DIM4;
     let head = query % GROUP;
-    if (head < place.heads) {
-      let at = (token_of(place, query) * params.heads + place.head + head) * DIM4;
+    if (head < group.heads) {
+      let at = (token_of(run, query) * params.heads + group.head + head) * DIM4;
       y[at + i % DIM4] = values[i] / sums[query];
     }
   }
@@ -211,21 +182,5 @@ fn main(
   @builtin(workgroup_id) group: vec3<u32>,
   @builtin(local_invocation_index) local: u32,
 ) {
-  // GROUP query heads of one key-value head; several such groups where it serves more.
-  let per_kv = params.heads / params.kv_heads;
-  let groups = (per_kv + GROUP - 1u) / GROUP;
-  let kv_head = group.x / groups;
-  let head = kv_head * per_kv + (group.x % groups) * GROUP;
-  let heads = min(GROUP, (kv_head + 1u) * per_kv - head);
-
-  // A tile may hold the end of one prompt and the beginning of another.
-  let end = min((group.y + 1u) * TILE, params.tokens);
-  var first = group.y * TILE;
-  while (first < end) {
-    let row = rows[first];
-    var count = 1u;
-    while (first + count < end && rows[min(first + count, end - 1u)] == row) { count++; }
-    if (row != INACTIVE) { attend(Place(first, count, head, heads, kv_head), row, local); }
-    first += count;
-  }
+  attend_tile(group.y, head_group(group.x), local);
 }

@@ -8,33 +8,21 @@ export interface AdaptedProduct {
 }
 
 /** The product adds what the adapters listed. */
-export class ListedProduct implements AdaptedProduct {
-  readonly #linear: FewTokenLinear;
-  readonly #adapters: GroupAdapter;
-
-  constructor(linear: FewTokenLinear, adapters: GroupAdapter) {
-    this.#linear = linear;
-    this.#adapters = adapters;
-  }
-
-  record(recorder: Recorder, segment: Segment): void {
-    if (segment.rankTotal > 0) this.#adapters.record(recorder, segment);
-    this.#linear.record(recorder, segment);
-  }
+export function listedProduct(linear: FewTokenLinear, adapters: GroupAdapter): AdaptedProduct {
+  return {
+    record(recorder, segment) {
+      if (segment.rankTotal > 0) adapters.record(recorder, segment);
+      linear.record(recorder, segment);
+    },
+  };
 }
 
 /** The adapters add their share to what the product made. */
-export class AddedProduct implements AdaptedProduct {
-  readonly #linear: ManyTokenLinear;
-  readonly #adapters: GroupAdapter;
-
-  constructor(linear: ManyTokenLinear, adapters: GroupAdapter) {
-    this.#linear = linear;
-    this.#adapters = adapters;
-  }
-
-  record(recorder: Recorder, segment: Segment): void {
-    this.#linear.record(recorder, segment.tokens);
-    if (segment.rankTotal > 0) this.#adapters.record(recorder, segment);
-  }
+export function addedProduct(linear: ManyTokenLinear, adapters: GroupAdapter): AdaptedProduct {
+  return {
+    record(recorder, segment) {
+      linear.record(recorder, segment.tokens);
+      if (segment.rankTotal > 0) adapters.record(recorder, segment);
+    },
+  };
 }

@@ -8,7 +8,7 @@ import {
   SiluMul,
 } from "../kernels/mod.ts";
 import type { ProjectionGroup } from "../lora/mod.ts";
-import { ListedProduct } from "./adapted_product.ts";
+import { type AdaptedProduct, listedProduct } from "./adapted_product.ts";
 import type { Segment, StackParts } from "./stack_parts.ts";
 import type { LinearWeights } from "./weights.ts";
 
@@ -17,14 +17,14 @@ import type { LinearWeights } from "./weights.ts";
  * the norms, the adapters' second half, the activation and the residual sums.
  */
 export class DecodeLayer {
-  readonly #qkv: ListedProduct;
+  readonly #qkv: AdaptedProduct;
   readonly #ropeKv: RopeKv;
   readonly #attention: Attention;
-  readonly #out: ListedProduct;
-  readonly #gateUp: ListedProduct;
+  readonly #out: AdaptedProduct;
+  readonly #gateUp: AdaptedProduct;
   /** Only where gates and ups lie in several buffers. */
   readonly #activation: SiluMul | null;
-  readonly #down: ListedProduct;
+  readonly #down: AdaptedProduct;
 
   constructor(layer: number, parts: StackParts) {
     const { kernels, config, shape, buffers, uniforms, caches } = parts;
@@ -48,7 +48,7 @@ export class DecodeLayer {
         { ...io, ...weights, adapters: adapters.list },
         { uniforms, eps: config.rmsNormEps, gated, share: parts.products.of(weights.weight).share },
       );
-      return new ListedProduct(linear, adapters);
+      return listedProduct(linear, adapters);
     };
     const cache = caches[layer];
     const { maxBlocks, maxModelLen } = shape;

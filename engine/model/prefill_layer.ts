@@ -10,7 +10,7 @@ import {
   SiluMul,
 } from "../kernels/mod.ts";
 import type { ProjectionGroup } from "../lora/mod.ts";
-import { type AdaptedProduct, AddedProduct, ListedProduct } from "./adapted_product.ts";
+import { type AdaptedProduct, addedProduct, listedProduct } from "./adapted_product.ts";
 import type { Segment, StackParts } from "./stack_parts.ts";
 import type { LinearWeights } from "./weights.ts";
 
@@ -48,7 +48,7 @@ export class PrefillLayer {
       const { tiles } = parts.products.of(weights.weight);
       if (!isListed(tiles, kernels)) {
         const linear = new ManyTokenLinear(kernels, { ...io, ...weights }, { ...options, tiles });
-        return new AddedProduct(linear, parts.adapters.added(place, { ...io, rows: places.rows }));
+        return addedProduct(linear, parts.adapters.added(place, { ...io, rows: places.rows }));
       }
       const adapters = parts.adapters.listed(place, { x: io.x, rows: places.rows });
       const linear = new FewTokenLinear(
@@ -56,7 +56,7 @@ export class PrefillLayer {
         { ...io, ...weights, adapters: adapters.list },
         { ...options, share: "lanes", oneKernel: true },
       );
-      return new ListedProduct(linear, adapters);
+      return listedProduct(linear, adapters);
     };
     const cache = parts.caches[layer];
     const { maxBlocks } = shape;

@@ -9,6 +9,7 @@ import {
 } from "./lora_group.ts";
 import wgsl from "./lora_shrink.wgsl" with { type: "text" };
 import lanesWgsl from "./lora_shrink_lanes.wgsl" with { type: "text" };
+import placesWgsl from "./shrink_places.wgsl" with { type: "text" };
 import mixtureWgsl from "./mixture.wgsl" with { type: "text" };
 
 /** Tokens a workgroup takes where those of a row mostly follow each other. */
@@ -37,7 +38,7 @@ export class LoraShrink {
     const { listed = false, uniforms } = options;
     const canTakeLanes = listed && kernels.hasSubgroups && group.inSize % 8 === 0;
     const takesLanes = canTakeLanes && (options.rankPerLane ?? kernels.gpu.info.isFallback);
-    const source = [mixtureWgsl, takesLanes ? lanesWgsl : wgsl].join("\n");
+    const source = [mixtureWgsl, placesWgsl, takesLanes ? lanesWgsl : wgsl].join("\n");
     const { rows, mix, slots, x, a, h } = buffers;
     this.#tile = listed && !takesLanes ? 1 : TILE;
     this.#ranks = takesLanes ? kernels.lanes : 4;

@@ -6,29 +6,15 @@
 // fewer: h = 0 adds nothing.
 override TILE: u32 = 1u;
 override LISTED: bool = false;
-struct Params {
-  tokens: u32, modules: u32, first_module: u32, in4: u32, h4: u32,
-  a_row_0: u32, a_row_1: u32, a_row_2: u32,
-  b_start_0: u32, b_start_1: u32, b_start_2: u32,
-  out2_0: u32, out2_1: u32, out2_2: u32,
-}
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(4) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read> a: array<W4>;
 @group(0) @binding(6) var<storage, read_write> h: array<vec4<u32>>;  // f32 bits
-
-fn of_member(member: u32, values: vec3<u32>) -> u32 {
-  return select(select(values.z, values.y, member == 1u), values.x, member == 0u);
-}
 
 // Four ranks: the rows of A (in vec4s) and of B (in pairs) and what their products are multiplied by.
 // Ranks beyond the last have the factor 0 and read some row in vain.
 // `slots` are all adapters of the mixture in order, 16 bits each, one added.
 struct Ranks { at: vec4<u32>, b_at: vec4<u32>, factor: vec4<f32>, count: u32, total: u32, slots: vec4<u32> }
 fn ranks_from(first: u32, row: u32, member: u32) -> Ranks {
-  let a_row = of_member(member, vec3(params.a_row_0, params.a_row_1, params.a_row_2));
-  let b_start = of_member(member, vec3(params.b_start_0, params.b_start_1, params.b_start_2));
-  let out2 = of_member(member, vec3(params.out2_0, params.out2_1, params.out2_2));
+  let places = places_of(member);
   var found = Ranks(vec4(0u), vec4(0u), vec4(0.0), 0u, 0u, vec4(0u));
   var begin = 0u;
   if (row == NONE) { return found; }
@@ -37,8 +23,8 @@ fn ranks_from(first: u32, row: u32, member: u32) -> Ranks {
     if (run.end || (!LISTED && begin >= first + 4u)) { break; }
     let rank = first + vec4(0u, 1u, 2u, 3u) - begin;
     let inside = rank < vec4(run.rank);  // ranks before the run wrap around to huge numbers
-    found.at = select(found.at, (a_row + run.first + rank) * params.in4, inside);
-    found.b_at = select(found.b_at, b_start + (run.first + rank) * out2, inside);
+    found.at = select(found.at, (places.a_row + run.first + rank) * params.in4, inside);
+    found.b_at = select(found.b_at, places.b_start + (run.first + rank) * places.out2, inside);
     found.factor = select(found.factor, vec4(run.factor), inside);
     found.count += dot(select(vec4(0u), vec4(1u), inside), vec4(1u));
     begin += run.rank;

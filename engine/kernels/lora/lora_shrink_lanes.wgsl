@@ -1,28 +1,14 @@
 // lora_shrink.wgsl with LISTED for a CPU (see ../matvec_lanes.wgsl): each lane has a rank of 4
 // tokens, and of x it loads its part for all lanes. Where the tokens have the same adapters, A is read once.
 const TILE = 4u;
-struct Params {
-  tokens: u32, modules: u32, first_module: u32, in4: u32, h4: u32,
-  a_row_0: u32, a_row_1: u32, a_row_2: u32,
-  b_start_0: u32, b_start_1: u32, b_start_2: u32,
-  out2_0: u32, out2_1: u32, out2_2: u32,
-}
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(4) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read> a: array<Eight>;
 @group(0) @binding(6) var<storage, read_write> h: array<vec2<u32>>;  // f32 bits, pair of B
-
-fn of_member(member: u32, values: vec3<u32>) -> u32 {
-  return select(select(values.z, values.y, member == 1u), values.x, member == 0u);
-}
 
 // A lane's rank: its row of A (in 8 elements), its row of B (in pairs), what the product is multiplied by
 // (0 beyond the last rank, where some row is read in vain), how many ranks there are, and the adapters.
 struct Rank { at: u32, b_at: u32, factor: f32, total: u32, slots: vec4<u32> }
 fn rank_of(j: u32, at_token: u32, member: u32) -> Rank {
-  let a_row = of_member(member, vec3(params.a_row_0, params.a_row_1, params.a_row_2));
-  let b_start = of_member(member, vec3(params.b_start_0, params.b_start_1, params.b_start_2));
-  let out2 = of_member(member, vec3(params.out2_0, params.out2_1, params.out2_2));
+  let places = places_of(member);
   let row = row_of(min(at_token, params.tokens - 1u));
   var found = Rank(0u, 0u, 0.0, 0u, vec4(0u));
   if (row == NONE) { return found; }
@@ -31,8 +17,8 @@ fn rank_of(j: u32, at_token: u32, member: u32) -> Rank {
     if (run.end) { break; }
     let rank = j - found.total;  // of a rank before the run this is huge
     let inside = rank < run.rank;
-    found.at = select(found.at, (a_row + run.first + rank) * (params.in4 / 2u), inside);
-    found.b_at = select(found.b_at, b_start + (run.first + rank) * out2, inside);
+    found.at = select(found.at, (places.a_row + run.first + rank) * (params.in4 / 2u), inside);
+    found.b_at = select(found.b_at, places.b_start + (run.first + rank) * places.out2, inside);
     found.factor = select(found.factor, run.factor, inside);
     found.total += run.rank;
     found.slots |= packed_slot(run.slot, entry);
